@@ -1,0 +1,160 @@
+//! Chains: interceptors in order, as data.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::pin,
+    slice,
+    sync::Arc,
+    task::{self, Poll, Waker},
+};
+
+use crate::{Context, Error, Link, Name, Stage, WouldWait, execution};
+
+/// Interceptors in the order in which they are entered.
+///
+/// A chain is plain data: it can be listed, joined to others, shared between threads and run many times at once. Clones
+/// share the interceptors.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, after, before};
+///
+/// let add = before(|cx: &mut Context<u32>| **cx += 1).named("add");
+/// let double = after(|cx: &mut Context<u32>| **cx *= 2).named("double");
+/// let chain = Chain::new([double, add]);
+///
+/// let mut cx = Context::new(20);
+/// chain.run_now(&mut cx)?;
+/// assert_eq!(cx.into_inner(), 42);
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
+pub struct Chain<T>(Arc<[Link<T>]>);
+
+impl<T> Chain<T> {
+    /// A chain of these interceptors, in this order.
+    pub fn new(links: impl IntoIterator<Item = Link<T>>) -> Self {
+        Self(links.into_iter().collect())
+    }
+
+    /// A chain that has all of this one, then all of `other`.
+    #[must_use]
+    pub fn then(&self, other: &Self) -> Self {
+        self.iter().chain(other.iter()).cloned().collect()
+    }
+
+    /// The links, in order.
+    pub fn iter(&self) -> slice::Iter<'_, Link<T>> {
+        self.0.iter()
+    }
+
+    /// The names of the interceptors, in order.
+    pub fn names(&self) -> impl ExactSizeIterator<Item = &Name> {
+        self.iter().map(Link::name)
+    }
+
+    /// How many interceptors there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn get(&self, at: usize) -> Option<&Link<T>> {
+        self.0.get(at)
+    }
+
+    pub(crate) fn as_slice(&self) -> &[Link<T>] {
+        &self.0
+    }
+}
+
+impl<T: Send + 'static> Chain<T> {
+    /// Runs the chain on a context: enters each interceptor in order, then leaves those entered in reverse.
+    ///
+    /// Needs no runtime; stages that wait need whatever they wait for. The context keeps what the stages left in it,
+    /// whatever the outcome.
+    ///
+    /// # Errors
+    ///
+    /// The error that no error stage handled, with those suppressed on the way.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stage where it waits, and no other stage runs. The context can be used again.
+    pub async fn run(&self, cx: &mut Context<T>) -> Result<(), Error> {
+        execution::run(self, cx).await
+    }
+
+    /// Runs a chain whose stages all answer at once, without a runtime.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run). When a stage would have to wait it is dropped there and the error names it
+    /// ([`Error::would_wait`]); no other stage runs.
+    pub fn run_now(&self, cx: &mut Context<T>) -> Result<(), Error> {
+        let mut polling = task::Context::from_waker(Waker::noop());
+        if let Poll::Ready(result) = pin!(self.run(cx)).poll(&mut polling) {
+            return result;
+        }
+        let (stage, name) = match cx.whereabouts() {
+            Some((stage, link)) => (stage, link.name().clone()),
+            None => (Stage::Enter, Name::of::<Self>()),
+        };
+        let source = WouldWait.into();
+        Err(Error::raised(stage, &name, cx.id(), source, None))
+    }
+}
+
+impl<T> FromIterator<Link<T>> for Chain<T> {
+    fn from_iter<I: IntoIterator<Item = Link<T>>>(links: I) -> Self {
+        Self::new(links)
+    }
+}
+
+impl<T> From<Link<T>> for Chain<T> {
+    fn from(link: Link<T>) -> Self {
+        Self::new([link])
+    }
+}
+
+impl<T, const N: usize> From<[Link<T>; N]> for Chain<T> {
+    fn from(links: [Link<T>; N]) -> Self {
+        Self::new(links)
+    }
+}
+
+impl<T> From<Vec<Link<T>>> for Chain<T> {
+    fn from(links: Vec<Link<T>>) -> Self {
+        Self(links.into())
+    }
+}
+
+impl<T> From<&Self> for Chain<T> {
+    fn from(chain: &Self) -> Self {
+        chain.clone()
+    }
+}
+
+impl<'a, T> IntoIterator for &'a Chain<T> {
+    type Item = &'a Link<T>;
+    type IntoIter = slice::Iter<'a, Link<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl<T> Clone for Chain<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> fmt::Debug for Chain<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}

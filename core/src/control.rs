@@ -1,0 +1,174 @@
+//! What a host and a stream tell each other: the host when to drain, the stream why it ended.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+};
+
+/// Why a stream of values ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum End {
+    /// The producer finished: the client has the whole.
+    Finished,
+    /// The producer failed, panicked, or was dropped before it finished.
+    Failed,
+    /// The client left, or the host dropped the stream without a reason.
+    PeerLeft,
+    /// The host is shutting down and the stream ended as its policy says.
+    Drained,
+    /// The host is shutting down and its deadline passed.
+    Deadline,
+    /// The client read nothing for too long.
+    Stalled,
+    /// The stream reached its maximum age.
+    TooOld,
+}
+
+impl End {
+    /// The end in a few lower-case words.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Finished => "finished",
+            Self::Failed => "failed",
+            Self::PeerLeft => "the peer has left",
+            Self::Drained => "the server is draining",
+            Self::Deadline => "the deadline has passed",
+            Self::Stalled => "the peer has stalled",
+            Self::TooOld => "the stream is too old",
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The host's handle on a stream, carried in the extensions of the response whose body the stream is.
+///
+/// A host that does not know it loses nothing but the orderly drain.
+///
+/// ```
+/// use peristyle_core::{Control, End};
+///
+/// let (control, mut controlled) = Control::new();
+/// controlled.on_end(|end| assert_eq!(end, End::Drained));
+/// control.drain();
+/// controlled.end(End::Drained);
+/// assert_eq!(control.end(), Some(End::Drained));
+/// ```
+#[derive(Clone)]
+pub struct Control(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    draining: bool,
+    cut: Option<End>,
+    end: Option<End>,
+    waker: Option<Waker>,
+}
+
+impl Control {
+    /// A handle for the host and one for the stream.
+    pub fn new() -> (Self, Controlled) {
+        let shared = Arc::new(Mutex::new(State::default()));
+        let controlled = Controlled {
+            shared: Arc::clone(&shared),
+            on_end: None,
+        };
+        (Self(shared), controlled)
+    }
+
+    /// Asks the stream to end, as its own policy says. Asking again changes nothing.
+    pub fn drain(&self) {
+        let mut state = lock(&self.0);
+        state.draining = true;
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// Says why the stream is about to be dropped. Without this a dropped stream ends with [`End::PeerLeft`].
+    pub fn cut(&self, why: End) {
+        lock(&self.0).cut.get_or_insert(why);
+    }
+
+    /// Why the stream ended; `None` while it has not.
+    pub fn end(&self) -> Option<End> {
+        lock(&self.0).end
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = lock(&self.0);
+        f.debug_struct("Control")
+            .field("draining", &state.draining)
+            .field("end", &state.end)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The stream's side of a [`Control`]. Dropping it ends the stream.
+pub struct Controlled {
+    shared: Arc<Mutex<State>>,
+    on_end: Option<Box<dyn FnOnce(End) + Send + Sync>>,
+}
+
+impl Controlled {
+    /// Ready once the host has asked the stream to end.
+    pub fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = lock(&self.shared);
+        if state.draining {
+            return Poll::Ready(());
+        }
+        match &mut state.waker {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+        Poll::Pending
+    }
+
+    /// Calls `f` with the reason when the stream ends: exactly once, replacing a function given before.
+    pub fn on_end(&mut self, f: impl FnOnce(End) + Send + Sync + 'static) {
+        self.on_end = Some(Box::new(f));
+    }
+
+    /// The stream has ended. Only the first reason counts.
+    pub fn end(&mut self, why: End) {
+        let mut state = lock(&self.shared);
+        let first = state.end.is_none();
+        state.end.get_or_insert(why);
+        drop(state);
+        if let (true, Some(on_end)) = (first, self.on_end.take()) {
+            on_end(why);
+        }
+    }
+
+    /// Why the stream would end if it were dropped now: what the host said, else [`End::PeerLeft`].
+    pub fn dropped_now(&self) -> End {
+        lock(&self.shared).cut.unwrap_or(End::PeerLeft)
+    }
+}
+
+impl Drop for Controlled {
+    fn drop(&mut self) {
+        self.end(self.dropped_now());
+    }
+}
+
+impl fmt::Debug for Controlled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Controlled").finish_non_exhaustive()
+    }
+}
+
+/// No code of others runs under this lock, so it is never poisoned in a half-changed state.
+fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,213 @@
+//! Interceptors: the columns that an execution walks past.
+
+use std::{fmt, ops::BitOr, sync::Arc};
+
+use crate::{Context, Error, InvalidName, Name, Step};
+
+/// A stage of an interceptor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the idea has these three")]
+pub enum Stage {
+    /// On the way in.
+    Enter,
+    /// On the way back, when nothing has failed.
+    Leave,
+    /// On the way back, while an error is pending.
+    Error,
+}
+
+impl Stage {
+    /// The stage in lower case.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enter => "enter",
+            Self::Leave => "leave",
+            Self::Error => "error",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which stages an interceptor has.
+///
+/// ```
+/// use peristyle_core::{Stage, Stages};
+///
+/// let stages = Stages::ENTER | Stages::LEAVE;
+/// assert!(stages.contains(Stage::Leave));
+/// assert!(!stages.contains(Stage::Error));
+/// ```
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Stages(u8);
+
+impl Stages {
+    /// `enter` alone.
+    pub const ENTER: Self = Self(1 << Stage::Enter as u8);
+    /// `leave` alone.
+    pub const LEAVE: Self = Self(1 << Stage::Leave as u8);
+    /// `error` alone.
+    pub const ERROR: Self = Self(1 << Stage::Error as u8);
+
+    /// Whether `stage` is among them.
+    pub const fn contains(self, stage: Stage) -> bool {
+        self.0 & (1 << stage as u8) != 0
+    }
+
+    /// Those there are, in the order enter, leave, error.
+    pub fn iter(self) -> impl Iterator<Item = Stage> {
+        let all = [Stage::Enter, Stage::Leave, Stage::Error];
+        all.into_iter().filter(move |stage| self.contains(*stage))
+    }
+}
+
+impl BitOr for Stages {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// A stop on the walk: what to do on the way in, on the way back, and when something has failed.
+///
+/// Write the stages that the interceptor has and name them in [`stages`](Self::stages); one that is not named there is
+/// never called. A function becomes an interceptor through [`before`](crate::before) and its siblings with less writing.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, Interceptor, Link, Stages, Step};
+///
+/// struct Indent;
+///
+/// impl Interceptor<String> for Indent {
+///     fn stages(&self) -> Stages {
+///         Stages::ENTER | Stages::LEAVE
+///     }
+///
+///     fn enter<'a>(&'a self, cx: &'a mut Context<String>) -> Step<'a, String> {
+///         cx.push_str("> ");
+///         Step::next()
+///     }
+///
+///     fn leave<'a>(&'a self, cx: &'a mut Context<String>) -> Step<'a, String> {
+///         Step::later(async move {
+///             cx.push_str(" <");
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// let chain = Chain::new([Link::new(Indent)]);
+/// let mut cx = Context::new(String::new());
+/// chain.run_now(&mut cx)?;
+/// assert_eq!(*cx, ">  <");
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
+pub trait Interceptor<T>: Send + Sync + 'static {
+    /// The stages that this interceptor has. Asked once, when it is put into a chain.
+    fn stages(&self) -> Stages;
+
+    /// Its name. Asked once, when it is put into a chain. Default is the path of the type.
+    fn name(&self) -> Name {
+        Name::of::<Self>()
+    }
+
+    /// Called on the way in.
+    fn enter<'a>(&'a self, _cx: &'a mut Context<T>) -> Step<'a, T> {
+        Step::Absent
+    }
+
+    /// Called on the way back when no error is pending.
+    fn leave<'a>(&'a self, _cx: &'a mut Context<T>) -> Step<'a, T> {
+        Step::Absent
+    }
+
+    /// Called on the way back while `error` is pending: handled when it ends with `Ok`, declined when it raises `error`
+    /// itself, failed when it raises another (then `error` is kept as suppressed).
+    fn error<'a>(&'a self, _cx: &'a mut Context<T>, error: Error) -> Step<'a, T> {
+        Step::Now(Err(error.into()))
+    }
+}
+
+/// An interceptor in its place in a chain, with its name. Clones share the interceptor.
+pub struct Link<T> {
+    pub(crate) interceptor: Arc<dyn Interceptor<T>>,
+    name: Name,
+    stages: Stages,
+}
+
+impl<T> Link<T> {
+    /// Puts an interceptor into a link, under its own name.
+    pub fn new(interceptor: impl Interceptor<T>) -> Self {
+        Self {
+            name: interceptor.name(),
+            stages: interceptor.stages(),
+            interceptor: Arc::new(interceptor),
+        }
+    }
+
+    /// The same interceptor under another name.
+    ///
+    /// # Panics
+    ///
+    /// When [`Name::new`] refuses the name.
+    #[track_caller]
+    #[must_use]
+    pub fn named(self, name: &'static str) -> Self {
+        match self.try_named(name) {
+            Ok(link) => link,
+            Err(invalid) => panic!("{invalid}: {name:?}"),
+        }
+    }
+
+    /// The same interceptor under another name, which may come from a configuration.
+    ///
+    /// # Errors
+    ///
+    /// When [`Name::new`] refuses the name.
+    pub fn try_named(
+        self,
+        name: impl Into<std::borrow::Cow<'static, str>>,
+    ) -> Result<Self, InvalidName> {
+        let name = Name::new(name)?;
+        Ok(Self { name, ..self })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The stages that it has.
+    pub fn stages(&self) -> Stages {
+        self.stages
+    }
+}
+
+impl<T: Send + 'static> Link<T> {}
+
+impl<T> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Self {
+            interceptor: Arc::clone(&self.interceptor),
+            name: self.name.clone(),
+            stages: self.stages,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Link<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.name, self.stages)
+    }
+}

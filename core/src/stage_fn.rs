@@ -1,0 +1,79 @@
+//! Functions as stages: one trait for those that answer at once and those that are `async`.
+//!
+//! The last type parameter of each trait tells the two kinds apart, so that both can have an implementation. It is
+//! inferred; nobody writes it.
+
+use std::{future::Future, marker::PhantomData};
+
+use crate::{Context, IntoOutcome, IntoStep, Step};
+
+/// Marks a function that answers at once with an `R`.
+#[derive(Debug)]
+pub struct AtOnce<R>(PhantomData<R>);
+
+/// Marks an `async` function that ends with an `R`.
+#[derive(Debug)]
+pub struct Async<R>(PhantomData<R>);
+
+/// A function that can be an enter or leave stage: `fn`, `async fn`, or a closure of either kind, that takes
+/// `&mut Context<T>`.
+///
+/// It may return `()`, a `Result<(), E>`, or, when not `async`, a single-value channel (see [`IntoStep`]). An `async`
+/// closure must not borrow what it captured; clone it into the future, or implement
+/// [`Interceptor`](crate::Interceptor) for a type.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a stage function for a context that carries `{T}`",
+    label = "not a stage function",
+    note = "a stage function is a `fn` or `async fn` (or a closure of either kind) that takes `&mut Context<{T}>`",
+    note = "it returns `()`, `Result<(), E>`, or, when it is not `async`, a `oneshot::Receiver` of a new value",
+    note = "the future of an `async` one must be `Send`; closures name the type of their argument: `|cx: &mut Context<_>|`"
+)]
+pub trait StageFn<T, M>: Send + Sync + 'static {
+    /// Calls the function.
+    fn call<'a>(&'a self, cx: &'a mut Context<T>) -> Step<'a, T>;
+}
+
+impl<T, F, R> StageFn<T, AtOnce<R>> for F
+where
+    F: Fn(&mut Context<T>) -> R + Send + Sync + 'static,
+    R: IntoStep<T>,
+{
+    fn call<'a>(&'a self, cx: &'a mut Context<T>) -> Step<'a, T> {
+        self(cx).into_step()
+    }
+}
+
+impl<T: 'static, F> StageFn<T, Async<()>> for F
+where
+    F: for<'a> AsyncStageFn<'a, T>,
+{
+    fn call<'a>(&'a self, cx: &'a mut Context<T>) -> Step<'a, T> {
+        let future = self.call_async(cx);
+        Step::later(async move { future.await.into_outcome() })
+    }
+}
+
+/// An `async` function over a borrowed context: what [`StageFn`] asks of one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an `async` stage function for a context that carries `{T}`",
+    note = "an `async` stage function takes `&mut Context<{T}>`, returns `()` or `Result<(), E>`, and its future is `Send`"
+)]
+pub trait AsyncStageFn<'a, T: 'a>: Send + Sync + 'static {
+    /// What the function returns.
+    type Future: Future<Output: IntoOutcome> + Send + 'a;
+
+    /// Calls the function.
+    fn call_async(&'a self, cx: &'a mut Context<T>) -> Self::Future;
+}
+
+impl<'a, T: 'a, F, Fut> AsyncStageFn<'a, T> for F
+where
+    F: Fn(&'a mut Context<T>) -> Fut + Send + Sync + 'static,
+    Fut: Future<Output: IntoOutcome> + Send + 'a,
+{
+    type Future = Fut;
+
+    fn call_async(&'a self, cx: &'a mut Context<T>) -> Fut {
+        self(cx)
+    }
+}

@@ -1,0 +1,191 @@
+//! What a stage answers.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{self, Poll},
+};
+
+use crate::{BoxError, Closed};
+
+/// How a stage ended: `Ok`, or the error to raise.
+pub type Outcome = Result<(), BoxError>;
+
+/// A boxed future that can move between threads.
+pub type BoxFuture<'a, V> = Pin<Box<dyn Future<Output = V> + Send + 'a>>;
+
+/// What a stage answers: nothing, an outcome now, an outcome later, or a new value later.
+///
+/// Functions given to [`before`](crate::before) and its siblings have theirs made from what they return; only a type that
+/// implements [`Interceptor`](crate::Interceptor) writes it down.
+///
+/// In the error stage `Ok` means handled. Returning the error that was given means declined; any other error means failed.
+#[non_exhaustive]
+pub enum Step<'a, T> {
+    /// The stage has nothing to do here, as if the interceptor did not have it. In the error stage: declined.
+    Absent,
+    /// The stage is done.
+    Now(Outcome),
+    /// The stage is done when this future is. It may borrow the context.
+    Later(BoxFuture<'a, Outcome>),
+    /// The stage is done when a new value arrives for the context to carry.
+    Convey(Conveyance<T>),
+}
+
+impl<'a, T> Step<'a, T> {
+    /// The stage is done and all is well.
+    pub const fn next() -> Self {
+        Step::Now(Ok(()))
+    }
+
+    /// The stage is done and raises `error`.
+    pub fn raise(error: impl Into<BoxError>) -> Self {
+        Step::Now(Err(error.into()))
+    }
+
+    /// The stage is done when `future` is. Costs one allocation.
+    pub fn later(future: impl Future<Output = Outcome> + Send + 'a) -> Self {
+        Step::Later(Box::pin(future))
+    }
+
+    /// The stage is done when `future` yields a new value for the context to carry, or an error to raise.
+    pub fn convey(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self
+    where
+        T: Send,
+    {
+        Step::Convey(Conveyance::new(future))
+    }
+
+    /// The same step, raising `error` where it would have ended well.
+    pub(crate) fn then_raise(self, error: BoxError) -> Self
+    where
+        T: Send + 'static,
+    {
+        match self {
+            Step::Absent | Step::Now(Ok(())) => Step::Now(Err(error)),
+            Step::Now(Err(own)) => Step::Now(Err(own)),
+            Step::Later(future) => Step::later(async move { future.await.and(Err(error)) }),
+            Step::Convey(conveyance) => Step::Convey(conveyance.then_raise(error)),
+        }
+    }
+}
+
+impl<T> fmt::Debug for Step<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Absent => f.write_str("Absent"),
+            Step::Now(outcome) => f.debug_tuple("Now").field(outcome).finish(),
+            Step::Later(_) => f.write_str("Later(..)"),
+            Step::Convey(_) => f.write_str("Convey(..)"),
+        }
+    }
+}
+
+/// A single value on its way to the context.
+pub struct Conveyance<T>(BoxFuture<'static, (Option<T>, Outcome)>);
+
+impl<T: Send> Conveyance<T> {
+    fn new(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self {
+        Self(Box::pin(async move {
+            match future.await {
+                Ok(value) => (Some(value), Ok(())),
+                Err(error) => (None, Err(error)),
+            }
+        }))
+    }
+
+    fn then_raise(self, error: BoxError) -> Self
+    where
+        T: 'static,
+    {
+        Self(Box::pin(async move {
+            let (value, outcome) = self.await;
+            (value, outcome.and(Err(error)))
+        }))
+    }
+}
+
+impl<T> Future for Conveyance<T> {
+    type Output = (Option<T>, Outcome);
+
+    /// The value for the context, if there is one, and how the stage ended.
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl<T> fmt::Debug for Conveyance<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Conveyance").finish_non_exhaustive()
+    }
+}
+
+/// What a stage function may return when it does not wait: `()`, a `Result<(), E>`, or a single-value channel.
+///
+/// A `tokio::sync::oneshot::Receiver<T>` conveys the value that the context is to carry from then on; one of
+/// `Result<T, E>` may convey an error to raise instead. Dropping the sender raises [`Closed`].
+#[diagnostic::on_unimplemented(
+    message = "a stage function cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "return `()`, `Result<(), E>` with an error type `E`, or a `oneshot::Receiver` of the value that the context carries"
+)]
+pub trait IntoStep<T> {
+    /// The step that this result stands for.
+    fn into_step<'a>(self) -> Step<'a, T>;
+}
+
+impl<T> IntoStep<T> for () {
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::next()
+    }
+}
+
+impl<T, E: Into<BoxError>> IntoStep<T> for Result<(), E> {
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::Now(self.map_err(Into::into))
+    }
+}
+
+impl<T: Send + 'static> IntoStep<T> for tokio::sync::oneshot::Receiver<T> {
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::convey(async move { self.await.map_err(|_| Closed.into()) })
+    }
+}
+
+impl<T, E> IntoStep<T> for tokio::sync::oneshot::Receiver<Result<T, E>>
+where
+    T: Send + 'static,
+    E: Into<BoxError> + Send + 'static,
+{
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::convey(async move { self.await.map_err(|_| Closed)?.map_err(Into::into) })
+    }
+}
+
+/// What an `async` stage function may return: `()` or a `Result<(), E>`.
+#[diagnostic::on_unimplemented(
+    message = "an `async` stage function cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "return `()`, or `Result<(), E>` with an error type `E`"
+)]
+pub trait IntoOutcome {
+    /// The outcome that this result stands for.
+    ///
+    /// # Errors
+    ///
+    /// The error to raise, if the function returned one.
+    fn into_outcome(self) -> Outcome;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Outcome {
+        Ok(())
+    }
+}
+
+impl<E: Into<BoxError>> IntoOutcome for Result<(), E> {
+    fn into_outcome(self) -> Outcome {
+        self.map_err(Into::into)
+    }
+}

@@ -1,0 +1,83 @@
+//! Everything that can be said about the code without running it.
+
+use std::{ffi::OsString, process::Command};
+
+use crate::{
+    Error,
+    cargo::{Metadata, Package, cargo, has_subcommand},
+    error::no_arguments,
+    step::Steps,
+};
+
+pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
+    no_arguments("check", arguments)?;
+    let metadata = Metadata::read()?;
+    let mut steps = Steps::new();
+    formatting(&mut steps)?;
+    lints(&mut steps, &metadata)?;
+    documentation(&mut steps)?;
+    steps.run(cargo().args(["test", "--package", "xtask"]))?;
+    steps.finish()
+}
+
+fn formatting(steps: &mut Steps) -> Result<(), Error> {
+    if !has_subcommand("fmt")? {
+        steps.missing("rustfmt is missing; get it with `rustup component add rustfmt`");
+        return Ok(());
+    }
+    steps.run(cargo().args(["fmt", "--all", "--check"]))
+}
+
+fn lints(steps: &mut Steps, metadata: &Metadata) -> Result<(), Error> {
+    if !has_subcommand("clippy")? {
+        steps.missing("clippy is missing; get it with `rustup component add clippy`");
+        return Ok(());
+    }
+    steps.run(&mut clippy(&[
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+    ]))?;
+    for package in metadata.packages.iter().filter(|it| it.publishable) {
+        alone(steps, package)?;
+    }
+    Ok(())
+}
+
+/// A feature that is on elsewhere in the workspace can hide what a crate by itself lacks.
+///
+/// Only the library is built: dev-dependencies would turn features on again.
+fn alone(steps: &mut Steps, package: &Package) -> Result<(), Error> {
+    let bare = ["--package", &package.name, "--lib", "--no-default-features"];
+    steps.run(&mut clippy(&bare))?;
+    for feature in &package.features {
+        let with_feature = [&bare[..], &["--features", feature]].concat();
+        steps.run(&mut clippy(&with_feature))?;
+    }
+    if package.features.len() > 1 {
+        steps.run(&mut clippy(&[
+            "--package",
+            &package.name,
+            "--lib",
+            "--all-features",
+        ]))?;
+    }
+    Ok(())
+}
+
+fn clippy(arguments: &[&str]) -> Command {
+    let mut command = cargo();
+    command
+        .arg("clippy")
+        .args(arguments)
+        .args(["--", "-D", "warnings"]);
+    command
+}
+
+fn documentation(steps: &mut Steps) -> Result<(), Error> {
+    steps.run(
+        cargo()
+            .env("RUSTDOCFLAGS", "-D warnings -D rustdoc::all")
+            .args(["doc", "--workspace", "--no-deps", "--all-features"]),
+    )
+}

@@ -1,0 +1,38 @@
+//! Everything that must be run to be known. The tidy tests belong to `check`.
+
+use std::{ffi::OsString, process::Command};
+
+use crate::{
+    Error,
+    cargo::{Metadata, cargo},
+    step::Steps,
+};
+
+pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
+    let metadata = Metadata::read()?;
+    let mut steps = Steps::new();
+    // Naming the kinds of target leaves the benchmarks out.
+    steps.run(
+        workspace_tests()
+            .args(["--exclude", "xtask"])
+            .args(["--lib", "--bins", "--tests", "--examples"])
+            .args(arguments),
+    )?;
+    steps.run(&mut doctests(&metadata))?;
+    steps.finish()
+}
+
+fn doctests(metadata: &Metadata) -> Command {
+    let mut command = workspace_tests();
+    command.arg("--doc");
+    for package in metadata.packages.iter().filter(|it| !it.has_doctests) {
+        command.args(["--exclude", &package.name]);
+    }
+    command
+}
+
+fn workspace_tests() -> Command {
+    let mut command = cargo();
+    command.args(["test", "--workspace", "--all-features"]);
+    command
+}
