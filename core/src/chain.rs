@@ -9,7 +9,7 @@ use std::{
     task::{self, Poll, Waker},
 };
 
-use crate::{Context, Error, Link, Name, Stage, WouldWait, execution};
+use crate::{Context, Error, Link, Name, execution::Run, walk::Walk};
 
 /// Interceptors in the order in which they are entered.
 ///
@@ -75,7 +75,8 @@ impl<T: Send + 'static> Chain<T> {
     /// Runs the chain on a context: enters each interceptor in order, then leaves those entered in reverse.
     ///
     /// Needs no runtime; stages that wait need whatever they wait for. The context keeps what the stages left in it,
-    /// whatever the outcome.
+    /// whatever the outcome. A stage may run a chain on the context that it was given: that run has a queue, terminators
+    /// and a pending error of its own, and the outer walk goes on undisturbed.
     ///
     /// # Errors
     ///
@@ -85,7 +86,7 @@ impl<T: Send + 'static> Chain<T> {
     ///
     /// Dropping the future drops the stage where it waits, and no other stage runs. The context can be used again.
     pub async fn run(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        execution::run(self, cx).await
+        Run::new(cx, Walk::along(self), None).whole().await
     }
 
     /// Runs a chain whose stages all answer at once, without a runtime.
@@ -95,16 +96,12 @@ impl<T: Send + 'static> Chain<T> {
     /// As [`run`](Self::run). When a stage would have to wait it is dropped there and the error names it
     /// ([`Error::would_wait`]); no other stage runs.
     pub fn run_now(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        let mut polling = task::Context::from_waker(Waker::noop());
-        if let Poll::Ready(result) = pin!(self.run(cx)).poll(&mut polling) {
-            return result;
+        let mut run = Run::new(cx, Walk::along(self), None);
+        let polled = pin!(run.whole()).poll(&mut task::Context::from_waker(Waker::noop()));
+        match polled {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(run.would_wait()),
         }
-        let (stage, name) = match cx.whereabouts() {
-            Some((stage, link)) => (stage, link.name().clone()),
-            None => (Stage::Enter, Name::of::<Self>()),
-        };
-        let source = WouldWait.into();
-        Err(Error::raised(stage, &name, cx.id(), source, None))
     }
 }
 

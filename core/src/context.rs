@@ -1,7 +1,7 @@
 //! What an execution carries from stage to stage.
 
 use std::{
-    error, fmt,
+    error, fmt, mem,
     ops::{Deref, DerefMut},
     sync::Arc,
 };
@@ -19,6 +19,8 @@ pub struct Context<T> {
     id: ExecutionId,
     walk: Walk<T>,
     terminators: SmallVec<[Terminator<T>; 2]>,
+    /// The terminators before this one are an outer run's, and are not asked.
+    first_terminator: usize,
     observers: Vec<Arc<dyn Observer<T>>>,
     pending: Option<Error>,
     recovered: Option<Error>,
@@ -39,6 +41,7 @@ impl<T> Context<T> {
             id,
             walk: Walk::still(),
             terminators: SmallVec::new(),
+            first_terminator: 0,
             observers: Vec::new(),
             pending: None,
             recovered: None,
@@ -115,7 +118,7 @@ impl<T> Context<T> {
     where
         T: Default,
     {
-        std::mem::take(&mut self.value)
+        mem::take(&mut self.value)
     }
 
     /// The value, for good.
@@ -142,23 +145,28 @@ impl<T> Context<T> {
         &mut self.walk
     }
 
-    /// Sets out along `chain`; what a run that was dropped left behind is forgotten.
-    pub(crate) fn set_out(&mut self, chain: &Chain<T>) -> Before {
-        self.walk = Walk::along(chain);
-        self.pending = None;
-        self.recovered = None;
-        Before {
+    /// Sets out on a walk. Returns what [`resume`](Self::resume) needs to take up the one that was under way.
+    pub(crate) fn set_out(&mut self, walk: Walk<T>, pending: Option<Error>) -> Course<T> {
+        let nested = self.walk.is_under_way();
+        let first_terminator = if nested { self.terminators.len() } else { 0 };
+        Course {
+            first_terminator: mem::replace(&mut self.first_terminator, first_terminator),
+            walk: mem::replace(&mut self.walk, walk),
+            pending: mem::replace(&mut self.pending, pending),
+            recovered: self.recovered.take(),
             terminators: self.terminators.len(),
             observers: self.observers.len(),
         }
     }
 
-    /// The end of a run, and its outcome. What its stages added goes with it.
-    pub(crate) fn end(&mut self, before: &Before) -> Result<(), Error> {
-        self.walk = Walk::still();
-        self.terminators.truncate(before.terminators);
-        self.observers.truncate(before.observers);
-        self.pending.take().map_or(Ok(()), Err)
+    /// Takes up the walk that was under way. What the stages of the run added ends with it.
+    pub(crate) fn resume(&mut self, course: Course<T>) {
+        self.walk = course.walk;
+        self.pending = course.pending;
+        self.recovered = course.recovered;
+        self.first_terminator = course.first_terminator;
+        self.terminators.truncate(course.terminators);
+        self.observers.truncate(course.observers);
     }
 
     /// The stage that is running and whose it is. `None` when none has been reached.
@@ -179,7 +187,7 @@ impl<T> Context<T> {
     }
 
     pub(crate) fn wants_to_end(&self) -> bool {
-        let mut newest_first = self.terminators.iter().rev();
+        let mut newest_first = self.terminators[self.first_terminator..].iter().rev();
         newest_first.any(|condition| condition(self))
     }
 
@@ -211,8 +219,12 @@ impl<T> Context<T> {
     }
 }
 
-/// What a context held before a run.
-pub(crate) struct Before {
+/// What of a context belongs to one run.
+pub(crate) struct Course<T> {
+    walk: Walk<T>,
+    pending: Option<Error>,
+    recovered: Option<Error>,
+    first_terminator: usize,
     terminators: usize,
     observers: usize,
 }

@@ -15,9 +15,11 @@ use std::{
 };
 
 use crate::{
-    BoxError, Chain, Context, Conveyance, Error, Link, Outcome, Stage, Step,
+    BoxError, Context, Conveyance, Error, Link, Outcome, Stage, Step, WouldWait,
+    context::Course,
     error::Panicked,
     observer::{Ending, Invocation, tell},
+    walk::Walk,
 };
 
 /// Awaits a step where it waits. A macro, because an `async fn` would put each step of a stage that does not wait into a
@@ -49,16 +51,47 @@ macro_rules! see_through {
     };
 }
 
-/// Runs `chain` on `cx` from end to end.
-pub(crate) async fn run<T: Send + 'static>(
-    chain: &Chain<T>,
-    cx: &mut Context<T>,
-) -> Result<(), Error> {
-    let before = cx.set_out(chain);
-    while let Err(panicked) = shielded(walk(cx)).await {
-        fail_here(cx, panicked);
+/// One run of a chain on a context. The walk that was under way before, if any, is resumed when this is dropped.
+pub(crate) struct Run<'cx, T> {
+    cx: &'cx mut Context<T>,
+    outer: Option<Course<T>>,
+}
+
+impl<'cx, T: Send + 'static> Run<'cx, T> {
+    pub(crate) fn new(cx: &'cx mut Context<T>, walk: Walk<T>, pending: Option<Error>) -> Self {
+        let outer = Some(cx.set_out(walk, pending));
+        Self { cx, outer }
     }
-    cx.end(&before)
+
+    /// Walks in, then back.
+    pub(crate) async fn whole(&mut self) -> Result<(), Error> {
+        while let Err(panicked) = shielded(walk(self.cx)).await {
+            fail_here(self.cx, panicked);
+        }
+        self.cx.pending().cloned().map_or(Ok(()), Err)
+    }
+
+    /// Walks in only.
+    pub(crate) async fn inward(&mut self) -> Result<(), Error> {
+        if let Err(panicked) = shielded(walk_in(self.cx)).await {
+            fail_here(self.cx, panicked);
+        }
+        self.cx.pending().cloned().map_or(Ok(()), Err)
+    }
+
+    /// The error of a run that was not to wait, at the stage where it would have.
+    pub(crate) fn would_wait(&self) -> Error {
+        let (stage, link) = self.cx.whereabouts().expect("only stages wait");
+        Error::raised(stage, link.name(), self.cx.id(), WouldWait.into(), None)
+    }
+}
+
+impl<T> Drop for Run<'_, T> {
+    fn drop(&mut self) {
+        if let Some(outer) = self.outer.take() {
+            self.cx.resume(outer);
+        }
+    }
 }
 
 /// Walks on from wherever the cursor is, to the end.

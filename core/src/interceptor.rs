@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::BitOr, sync::Arc};
 
-use crate::{Context, Error, InvalidName, Name, Step};
+use crate::{Context, Error, InvalidName, Name, Step, execution::Run, walk::Walk};
 
 /// A stage of an interceptor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -194,7 +194,49 @@ impl<T> Link<T> {
     }
 }
 
-impl<T: Send + 'static> Link<T> {}
+impl<T: Send + 'static> Link<T> {
+    /// Runs the enter stage alone, as a unit test would.
+    ///
+    /// # Errors
+    ///
+    /// What the stage raised.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it.
+    pub async fn enter(&self, cx: &mut Context<T>) -> Result<(), Error> {
+        let alone = Walk::along(&self.clone().into());
+        Run::new(cx, alone, None).inward().await
+    }
+
+    /// Runs the leave stage alone, as a unit test would.
+    ///
+    /// # Errors
+    ///
+    /// What the stage raised.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`enter`](Self::enter).
+    pub async fn leave(&self, cx: &mut Context<T>) -> Result<(), Error> {
+        let alone = Walk::back_along(&self.clone().into());
+        Run::new(cx, alone, None).whole().await
+    }
+
+    /// Runs the error stage alone, as a unit test would.
+    ///
+    /// # Errors
+    ///
+    /// `error` itself when the stage declined it or does not exist, or what it raised instead.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`enter`](Self::enter).
+    pub async fn error(&self, cx: &mut Context<T>, error: Error) -> Result<(), Error> {
+        let alone = Walk::back_along(&self.clone().into());
+        Run::new(cx, alone, Some(error)).whole().await
+    }
+}
 
 impl<T> Clone for Link<T> {
     fn clone(&self) -> Self {

@@ -53,6 +53,14 @@ impl<T> Walk<T> {
         walk
     }
 
+    /// Sets out on the way back from the end of `chain`.
+    pub(crate) fn back_along(chain: &Chain<T>) -> Self {
+        let mut walk = Self::along(chain);
+        walk.at = walk.end;
+        walk.heading = Heading::Back;
+        walk
+    }
+
     /// The chain right of the cursor, which then stands at its first link. `None` at the end of the line.
     pub(crate) fn next_chain(&mut self) -> Option<Chain<T>> {
         while self.at == self.end {
@@ -107,6 +115,10 @@ impl<T> Walk<T> {
             Heading::Back => self.at,
         };
         self.line[self.segment].chain.get(at)
+    }
+
+    pub(crate) fn is_under_way(&self) -> bool {
+        self.heading != Heading::Still
     }
 
     pub(crate) fn is_going_in(&self) -> bool {
