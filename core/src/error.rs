@@ -1,6 +1,11 @@
 //! What a stage raises.
 
-use std::{any::Any, error, fmt, iter, sync::Arc};
+use std::{
+    any::Any,
+    error, fmt, iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use crate::{ExecutionId, Name, Stage};
 
@@ -33,7 +38,8 @@ pub struct Error(Arc<Repr>);
 struct Repr {
     origin: Option<Origin>,
     source: Arc<dyn error::Error + Send + Sync>,
-    displaced: Option<Error>,
+    /// Dropped after `source`, which may hold some of the same errors.
+    displaced: Displaced,
 }
 
 #[derive(Debug)]
@@ -49,7 +55,7 @@ impl Error {
         Self(Arc::new(Repr {
             origin: None,
             source: Arc::from(source.into()),
-            displaced: None,
+            displaced: Displaced(None),
         }))
     }
 
@@ -68,7 +74,7 @@ impl Error {
                 execution: execution.clone(),
             }),
             source: original(source),
-            displaced,
+            displaced: Displaced(displaced),
         }))
     }
 
@@ -90,8 +96,8 @@ impl Error {
 
     /// The errors that were pending when an error stage failed, newest first.
     pub fn suppressed(&self) -> impl Iterator<Item = &Self> {
-        iter::successors(self.0.displaced.as_ref(), |error| {
-            error.0.displaced.as_ref()
+        iter::successors(self.0.displaced.0.as_ref(), |error| {
+            error.0.displaced.0.as_ref()
         })
     }
 
@@ -139,12 +145,16 @@ fn original(source: BoxError) -> Arc<dyn error::Error + Send + Sync> {
     }
 }
 
-impl Drop for Repr {
-    /// Unlinks the displaced errors one by one: thousands of failing handlers must not deepen the stack.
+/// The error that was pending before.
+struct Displaced(Option<Error>);
+
+impl Drop for Displaced {
+    /// Unlinks the displaced errors one by one: thousands of failing handlers must not deepen the stack, nor when each has
+    /// wrapped the error that it was given.
     fn drop(&mut self) {
-        let mut next = self.displaced.take();
+        let mut next = self.0.take();
         while let Some(error) = next {
-            next = Arc::into_inner(error.0).and_then(|mut repr| repr.displaced.take());
+            next = Arc::into_inner(error.0).and_then(|mut repr| repr.displaced.0.take());
         }
     }
 }
@@ -168,7 +178,9 @@ impl fmt::Display for Error {
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let suppressed: Vec<_> = self.suppressed().map(|error| &error.0.source).collect();
+        // By `Display`, because a source may hold a suppressed error, which would be written out again with all of its own.
+        let line = |error: &Self| format!("{error}: {}", error.0.source);
+        let suppressed: Vec<_> = self.suppressed().map(line).collect();
         f.debug_struct("Error")
             .field("origin", &self.0.origin)
             .field("source", &self.0.source)
@@ -184,12 +196,13 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    pub(crate) fn new(payload: &(dyn Any + Send)) -> Self {
+    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
         let text = payload.downcast_ref::<&'static str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self {
-            message: text.unwrap_or("a value that is not text").to_owned(),
-        }
+        let message = text.unwrap_or("a value that is not text").to_owned();
+        // A payload is foreign code too: its drop may panic in turn, and there is nobody left to tell.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
+        Self { message }
     }
 
     /// What the panic said.

@@ -9,10 +9,11 @@ use crate::{Async, AtOnce, BoxError, Context, Error, IntoOutcome, IntoStep, Step
 ///
 /// `Ok` or `()` means handled. Returning the error that was given means declined, another one means failed.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an error stage function for a context that carries `{T}`",
+    message = "`{Self}` is not an error stage function that takes `{A}`",
     label = "not an error stage function",
-    note = "an error stage function is a `fn` or `async fn` (or a closure of either kind) that takes `&mut Context<{T}>` and an `Error`, or a `Caught<E>` for `catch`",
-    note = "it returns `()` or `Ok(())` when it has handled the error, the same error to decline it, another error when it failed"
+    note = "for `on_error` write `fn(cx: &mut Context<T>, error: Error)`, for `catch` write `fn(cx: &mut Context<T>, error: Caught<E>)`, where `T` is what the context carries; either may be an `async fn`, or a closure that names the types of its arguments",
+    note = "it returns `()` or `Ok(())` when it has handled the error, the same error to decline it, another error when it failed",
+    note = "it is `Send` and `Sync`, and the future of an `async` one is `Send`"
 )]
 pub trait ErrorFn<T, A, M>: Send + Sync + 'static {
     /// Calls the function.

@@ -71,8 +71,9 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
         self.cx.pending().cloned().map_or(Ok(()), Err)
     }
 
-    /// Walks in only.
+    /// Walks in only, and no further than the first stage: what it queues is not run.
     pub(crate) async fn inward(&mut self) -> Result<(), Error> {
+        self.cx.terminate_when(|_| true);
         if let Err(panicked) = shielded(walk_in(self.cx)).await {
             fail_here(self.cx, panicked);
         }
@@ -82,7 +83,14 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
     /// The error of a run that was not to wait, at the stage where it would have.
     pub(crate) fn would_wait(&self) -> Error {
         let (stage, link) = self.cx.whereabouts().expect("only stages wait");
-        Error::raised(stage, link.name(), self.cx.id(), WouldWait.into(), None)
+        let displaced = self.cx.pending().cloned();
+        Error::raised(
+            stage,
+            link.name(),
+            self.cx.id(),
+            WouldWait.into(),
+            displaced,
+        )
     }
 }
 
@@ -259,5 +267,5 @@ async fn shielded<R>(future: impl Future<Output = R>) -> Result<R, BoxError> {
 }
 
 fn shield<R>(run: impl FnOnce() -> R) -> Result<R, BoxError> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(&*payload).into())
+    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(payload).into())
 }

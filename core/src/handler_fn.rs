@@ -22,10 +22,11 @@ pub trait Answer<A> {
 /// A function that can be a handler: `fn`, `async fn`, or a closure of either kind, that takes `&mut Context<T>` and
 /// returns an [`Answer`] of `T`.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a handler for a context that carries `{T}`",
+    message = "`{Self}` is not a handler",
     label = "not a handler",
-    note = "a handler is a `fn` or `async fn` (or a closure of either kind) that takes `&mut Context<{T}>` and returns something that `{T}` takes as an answer",
-    note = "the future of an `async` one must be `Send`"
+    note = "write `fn(cx: &mut Context<T>) -> A` or `async fn(cx: &mut Context<T>) -> A`, where `T` is what the context carries; a closure names the type too: `|cx: &mut Context<T>|`",
+    note = "`T` must take what it returns as an answer: `T: Answer<A>`",
+    note = "it is `Send` and `Sync`, and the future of an `async` one is `Send`"
 )]
 pub trait HandlerFn<T, M>: Send + Sync + 'static {
     /// Calls the function and hands its answer over.

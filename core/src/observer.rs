@@ -58,7 +58,7 @@ pub(crate) fn tell<T: 'static>(cx: &Context<T>, say: impl Fn(&dyn Observer<T>)) 
     for observer in cx.observers() {
         let told = catch_unwind(AssertUnwindSafe(|| say(&**observer)));
         if let Err(payload) = told {
-            report(&Panicked::new(&*payload));
+            report(&Panicked::new(payload));
         }
     }
 }

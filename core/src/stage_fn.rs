@@ -19,14 +19,13 @@ pub struct Async<R>(PhantomData<R>);
 /// `&mut Context<T>`.
 ///
 /// It may return `()`, a `Result<(), E>`, or, when not `async`, a single-value channel (see [`IntoStep`]). An `async`
-/// closure must not borrow what it captured; clone it into the future, or implement
-/// [`Interceptor`](crate::Interceptor) for a type.
+/// closure cannot use what it captured; implement [`Interceptor`](crate::Interceptor) for a type that holds it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not a stage function for a context that carries `{T}`",
+    message = "`{Self}` is not a stage function",
     label = "not a stage function",
-    note = "a stage function is a `fn` or `async fn` (or a closure of either kind) that takes `&mut Context<{T}>`",
-    note = "it returns `()`, `Result<(), E>`, or, when it is not `async`, a `oneshot::Receiver` of a new value",
-    note = "the future of an `async` one must be `Send`; closures name the type of their argument: `|cx: &mut Context<_>|`"
+    note = "write `fn(cx: &mut Context<T>)` or `async fn(cx: &mut Context<T>)`, where `T` is what the context carries; a closure names the type too: `|cx: &mut Context<T>|`",
+    note = "it returns `()`, `Result<(), E>`, or, when it is not `async`, a `oneshot::Receiver` of a new `T`; `handler` takes those that return an answer",
+    note = "it is `Send` and `Sync`, and the future of an `async` one is `Send`"
 )]
 pub trait StageFn<T, M>: Send + Sync + 'static {
     /// Calls the function.
@@ -55,8 +54,8 @@ where
 
 /// An `async` function over a borrowed context: what [`StageFn`] asks of one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is not an `async` stage function for a context that carries `{T}`",
-    note = "an `async` stage function takes `&mut Context<{T}>`, returns `()` or `Result<(), E>`, and its future is `Send`"
+    message = "`{Self}` is not an `async` stage function",
+    note = "write `async fn(cx: &mut Context<T>)`, where `T` is what the context carries; it returns `()` or `Result<(), E>`, and its future is `Send`"
 )]
 pub trait AsyncStageFn<'a, T: 'a>: Send + Sync + 'static {
     /// What the function returns.

@@ -150,10 +150,14 @@ impl<T> Walk<T> {
         self.end = self.at;
     }
 
-    /// What is still to come, in order.
+    /// What is still to come, in order. On the way back what is right of the cursor has been left.
     pub(crate) fn queue(&self) -> impl Iterator<Item = &Link<T>> {
-        let later = self.line.iter().skip(self.segment + 1);
-        self.here(self.at, self.end)
+        let (end, later) = match self.heading {
+            Heading::In => (self.end, self.segment + 1),
+            Heading::Still | Heading::Back => (self.at, self.line.len()),
+        };
+        let later = self.line.iter().skip(later);
+        self.here(self.at, end)
             .chain(later.flat_map(Segment::links))
     }
 

@@ -1,5 +1,48 @@
-//! Server-Sent Events: events encoded once, into exactly the text that clients read.
+//! [Server-Sent Events][standard] as plain [`http::Response`]s, for Peristyle, axum or bare hyper:
+//! encoded once, flushed at once, ended honestly.
+//!
+//! An [`Event`] is checked when it is built. An [`EventStream`] sends events to one client, from a
+//! producer function as here, from a [`channel()`], or from [any `Stream`](EventStream::new):
+//!
+//! ```
+//! use std::{error::Error, time::Duration};
+//!
+//! use peristyle_sse::{Drain, Event, KeepAlive, produce};
+//!
+//! # fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
+//! let response = produce(32, |events| async move {
+//!     for price in ["1.25", "1.26"] {
+//!         events.send(Event::builder().event("price").data(price).build()?).await?;
+//!     }
+//!     Ok::<_, Box<dyn Error + Send + Sync>>(())
+//! })
+//! .retry(Duration::from_secs(3))
+//! .keep_alive(KeepAlive::every(Duration::from_secs(10))?)
+//! .on_drain(Drain::Last(Event::data("back soon")))
+//! .on_end(|end| println!("the stream ended: {end}"))
+//! .into_response();
+//!
+//! assert_eq!(response.headers()["content-type"], "text/event-stream; charset=utf-8");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Nothing is spawned: the source runs as part of the response body, from its first poll until the
+//! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
+//!
+//! [standard]: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
+mod alarm;
+mod body;
+mod drain;
 mod event;
+mod keep_alive;
+mod stream;
 
-pub use event::{Event, EventBuilder, InvalidEvent};
+pub use self::{
+    body::EventBody,
+    drain::Drain,
+    event::{Event, EventBuilder, InvalidEvent},
+    keep_alive::{InvalidKeepAlive, KeepAlive},
+    stream::{EventStream, channel, produce},
+};

@@ -1,1 +1,71 @@
-//! streaming
+//! Responses of many values: bytes, lines and NDJSON from channels, streams, iterators, readers, files and blocking writers.
+//!
+//! Each source becomes a [`Streaming`], and that an [`http::Response`] for any host: Peristyle, axum, or bare hyper.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use peristyle_core::BoxError;
+//! use peristyle_streaming::produce;
+//!
+//! # fn main() -> Result<(), BoxError> {
+//! let streaming = produce(16, |lines| async move {
+//!     for second in 1..=3 {
+//!         lines.send(Bytes::from(format!("{second}\n"))).await?;
+//!     }
+//!     Ok::<_, BoxError>(())
+//! });
+//! let response = streaming
+//!     .content_type("text/plain; charset=utf-8")?
+//!     .on_end(|end| println!("the stream ended: {end}"))
+//!     .into_response();
+//!
+//! assert_eq!(response.headers()["x-accel-buffering"], "no");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | source | made by |
+//! |---|---|
+//! | a channel | [`channel`], or [`Streaming::from`] a core [`Receiver`](peristyle_core::channel::Receiver) |
+//! | an async function that sends | [`produce`] |
+//! | any stream of results | [`Streaming::new`] |
+//! | an iterator | [`from_iter`] |
+//! | an `AsyncRead` | [`from_reader`] |
+//! | a file | [`from_file`] |
+//! | a blocking function that writes | [`write_blocking`] |
+//!
+//! Those of serialisable values become NDJSON by [`Streaming::ndjson`].
+//!
+//! - *Lazy*: nothing runs before the host polls the body, so a `HEAD` that is answered without polling costs nothing.
+//! - *Back-pressure*: a value is asked for when the host has room for it.
+//! - *Honest end*: an error or a panic of the source is an error of the body, after the values before it, and the host then
+//!   aborts. A body that failed never looks complete.
+//! - *The producer learns why* its stream ended early: see [`End`](peristyle_core::End).
+//! - *Drain*: the response carries a [`Control`](peristyle_core::Control) by which the host asks the stream to end; what it
+//!   then does is its [`DrainPolicy`].
+
+mod blocking;
+mod body;
+mod channel;
+mod drain;
+mod error;
+mod iter;
+mod length;
+mod ndjson;
+mod reader;
+mod source;
+mod streaming;
+mod writer;
+
+pub use self::{
+    blocking::{Blocking, write_blocking},
+    body::StreamBody,
+    channel::{channel, produce},
+    drain::DrainPolicy,
+    error::{Error, InvalidContentType},
+    iter::{Iter, from_iter},
+    ndjson::{Ndjson, ndjson},
+    reader::{Reader, from_file, from_reader},
+    streaming::Streaming,
+    writer::Writer,
+};

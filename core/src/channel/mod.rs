@@ -4,7 +4,8 @@
 //!   back. Other [`Overflow`] policies never wait.
 //! - *Producer gone*: each sender says how it ends. [`finish`](Sender::finish) is a clean end, [`abort`](Sender::abort) an
 //!   error. A sender dropped without either aborts too, at once when a panic drops it, else when the last sender is gone:
-//!   a stream that fails never looks complete. The receiver first gets every value sent before.
+//!   a stream that fails never looks complete. The receiver first gets every value sent before; other senders can send
+//!   nothing more, and learn [`End::Failed`].
 //! - *Receiver gone or closed*: senders learn it at once, blocked ones included, and why: see [`End`].
 //!   [`closed`](Sender::closed) resolves with that reason.
 //! - *Cancelled*: dropping the future of `send`, `reserve`, `closed` or `recv` loses nothing that was in the channel; the

@@ -61,13 +61,30 @@ impl<V> Produced<V> {
         let outcome = match polled {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(outcome)) => outcome,
-            Err(payload) => Err(Panicked::new(&*payload).into()),
+            Err(payload) => Err(Panicked::new(payload).into()),
         };
-        self.failure = outcome.err();
+        let dropped = self.drop_producer();
+        match outcome.and(dropped) {
+            Ok(()) => self.receiver.forgive(),
+            Err(failure) => self.failure = Some(failure),
+        }
+    }
+
+    fn drop_producer(&mut self) -> Result<(), BoxError> {
         let producer = self.producer.take();
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(producer))) {
-            let panicked = Panicked::new(&*payload);
-            self.failure.get_or_insert_with(|| panicked.into());
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(producer)));
+        dropped.map_err(|payload| Panicked::new(payload).into())
+    }
+
+    /// The one error that the stream gives: what the producer ended with says more than that its sender was dropped.
+    fn fail(&mut self, aborted: Aborted) -> Aborted {
+        // Nothing that it does from here on can be heard, not even a panic.
+        let _ = self.drop_producer();
+        match self.failure.take() {
+            Some(failure) if aborted.is_dropped() || failure.is::<Panicked>() => {
+                Aborted::because(failure)
+            }
+            _ => aborted,
         }
     }
 }
@@ -78,12 +95,12 @@ impl<V> Stream for Produced<V> {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
         this.poll_producer(cx);
-        let received = match this.receiver.poll_recv(cx) {
-            Poll::Ready(Some(Err(aborted))) if aborted.is_dropped() => Poll::Ready(None),
-            received => received,
-        };
-        match received {
-            Poll::Ready(None) if this.producer.is_some() => Poll::Pending,
+        let running = this.producer.is_some();
+        match this.receiver.poll_recv(cx) {
+            // How the producer returns will decide.
+            Poll::Ready(Some(Err(aborted))) if aborted.is_dropped() && running => Poll::Pending,
+            Poll::Ready(Some(Err(aborted))) => Poll::Ready(Some(Err(this.fail(aborted)))),
+            Poll::Ready(None) if running => Poll::Pending,
             Poll::Ready(None) => {
                 let failure = this.failure.take().map(Aborted::because);
                 Poll::Ready(failure.map(Err))

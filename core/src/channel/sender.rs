@@ -125,14 +125,17 @@ impl<V> Sender<V> {
         self.fail(Aborted::because(error.into()));
     }
 
+    /// What was sent before comes first. Nothing can follow it, else a busy sender could keep the failure waiting.
     fn fail(&self, aborted: Aborted) {
         self.shared.lock().failure.get_or_insert(aborted);
+        self.shared.close(End::Failed);
     }
 
     async fn make_room(&self, weight: u32) -> Result<Permit<'_, V>, End> {
         let shared = &*self.shared;
         if shared.limits.overflow != Overflow::Wait {
-            return Ok(Permit::without_room(shared));
+            let closed = shared.lock().closed;
+            return closed.map_or_else(|| Ok(Permit::without_room(shared)), Err);
         }
         let room = shared.room.acquire().await;
         let bytes = shared.bytes.acquire_many(weight).await;
@@ -165,13 +168,11 @@ impl<V> Clone for Sender<V> {
 
 impl<V> Drop for Sender<V> {
     fn drop(&mut self) {
+        if !self.ended && thread::panicking() {
+            self.fail(Aborted::because("the producer panicked".into()));
+        }
         let mut state = self.shared.lock();
         state.senders -= 1;
-        if !self.ended && thread::panicking() {
-            state
-                .failure
-                .get_or_insert_with(|| Aborted::because("the producer panicked".into()));
-        }
         state.unfinished |= !self.ended;
         let receiver = state.receiver.take();
         drop(state);

@@ -1,0 +1,233 @@
+//! Paths: patterns of routes, and what requests are matched by.
+
+use std::{borrow::Cow, error, fmt};
+
+use percent_encoding::percent_decode_str;
+
+/// The pattern of a route, taken apart.
+#[derive(Debug)]
+pub(super) struct Pattern {
+    /// The pattern in the matcher's syntax, with parameters named by position: patterns that match the same paths are equal.
+    pub(super) shape: String,
+    /// The parameters' names, in order.
+    pub(super) names: Vec<String>,
+}
+
+impl Pattern {
+    pub(super) fn parse(text: &str) -> Result<Self, BadPattern> {
+        let segments = text.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
+        let mut pattern = Self {
+            shape: String::with_capacity(text.len()),
+            names: Vec::new(),
+        };
+        let mut segments = segments.split('/').peekable();
+        while let Some(segment) = segments.next() {
+            pattern.shape.push('/');
+            pattern.push(segment, segments.peek().is_none())?;
+        }
+        Ok(pattern)
+    }
+
+    fn push(&mut self, segment: &str, last: bool) -> Result<(), BadPattern> {
+        let inner = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        let Some(inner) = inner else {
+            return self.push_literal(segment);
+        };
+        let (star, name) = match inner.strip_prefix('*') {
+            Some(_) if !last => return Err(BadPattern::WildcardNotLast),
+            Some(name) => ("*", name),
+            None => ("", inner),
+        };
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            return Err(BadPattern::BadName(name.to_owned()));
+        }
+        if self.names.iter().any(|other| other == name) {
+            return Err(BadPattern::NamedTwice(name.to_owned()));
+        }
+        let position = self.names.len();
+        self.shape
+            .extend(["{", star, "p", &position.to_string(), "}"]);
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    /// A literal is matched in the form in which requests are: normalised, percent-encoded.
+    fn push_literal(&mut self, segment: &str) -> Result<(), BadPattern> {
+        if segment.contains(['{', '}']) {
+            return Err(BadPattern::PartOfSegment(segment.to_owned()));
+        }
+        for byte in segment.bytes() {
+            if byte == b'%' || is_pchar(byte) {
+                self.shape.push(byte.into());
+            } else {
+                push_escape(&mut self.shape, byte);
+            }
+        }
+        let normal = normalise(&self.shape).map_err(|_| BadPattern::BadEscape)?;
+        self.shape = normal.into_owned();
+        Ok(())
+    }
+}
+
+/// Why a pattern cannot be matched.
+#[derive(Debug)]
+pub(super) enum BadPattern {
+    NoSlash,
+    WildcardNotLast,
+    BadName(String),
+    NamedTwice(String),
+    PartOfSegment(String),
+    BadEscape,
+    Refused(String),
+}
+
+impl fmt::Display for BadPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSlash => f.write_str("it does not start with `/`"),
+            Self::WildcardNotLast => f.write_str("a wildcard is not its last segment"),
+            Self::BadName(name) => {
+                write!(f, "`{name}` is not a name of ASCII letters, digits and `_`")
+            }
+            Self::NamedTwice(name) => write!(f, "it has the parameter `{name}` twice"),
+            Self::PartOfSegment(segment) => {
+                write!(
+                    f,
+                    "a parameter takes a whole segment, unlike in `{segment}`"
+                )
+            }
+            Self::BadEscape => f.write_str("it has a `%` without two hexadecimal digits"),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// A path with a `%` that two hexadecimal digits do not follow.
+#[derive(Debug)]
+pub(super) struct BadEscape;
+
+/// A path in normal form (RFC 3986, section 6.2.2): escapes in upper case, and none of an unreserved character. An escaped
+/// `/` stays escaped, so that it never separates segments.
+pub(super) fn normalise(path: &str) -> Result<Cow<'_, str>, BadEscape> {
+    if !path.contains('%') {
+        return Ok(Cow::Borrowed(path));
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some((before, after)) = rest.split_once('%') {
+        normal.push_str(before);
+        let byte = escaped(after).ok_or(BadEscape)?;
+        if is_unreserved(byte) {
+            normal.push(byte.into());
+        } else {
+            push_escape(&mut normal, byte);
+        }
+        rest = &after[2..];
+    }
+    normal.push_str(rest);
+    Ok(Cow::Owned(normal))
+}
+
+/// The text of a path segment or of the rest of a path: percent-decoded once; `+` stays.
+pub(super) fn decode(value: &str) -> Result<String, NotUtf8> {
+    let decoded = percent_decode_str(value).decode_utf8();
+    decoded.map(Cow::into_owned).map_err(|_| NotUtf8)
+}
+
+/// A parameter whose bytes are no text.
+#[derive(Debug)]
+pub(super) struct NotUtf8;
+
+impl fmt::Display for NotUtf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a path parameter is not UTF-8")
+    }
+}
+
+impl error::Error for NotUtf8 {}
+
+/// The byte that the two digits at the start of a text stand for.
+fn escaped(digits: &str) -> Option<u8> {
+    let digits = digits.get(..2)?;
+    let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    valid.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+}
+
+fn push_escape(text: &mut String, byte: u8) {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    text.push('%');
+    text.push(DIGITS[usize::from(byte >> 4)].into());
+    text.push(DIGITS[usize::from(byte & 15)].into());
+}
+
+/// RFC 3986, section 2.3.
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+}
+
+/// RFC 3986, section 3.3, without the escapes.
+fn is_pchar(byte: u8) -> bool {
+    is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_normalised_without_touching_what_is_reserved() {
+        let cases = [
+            ("/plain", Some("/plain")),
+            ("/%61bc", Some("/abc")),
+            ("/caf%c3%a9", Some("/caf%C3%A9")),
+            ("/a%2fb", Some("/a%2Fb")),
+            ("/%25", Some("/%25")),
+            ("/+%2B", Some("/+%2B")),
+            ("/%7e%7E~", Some("/~~~")),
+            ("/%", None),
+            ("/%4", None),
+            ("/%zz", None),
+            ("/%+1", None),
+            ("/%é", None),
+        ];
+        for (path, normal) in cases {
+            assert_eq!(normalise(path).ok().as_deref(), normal, "{path}");
+        }
+    }
+
+    #[test]
+    fn patterns_that_match_the_same_paths_have_the_same_shape() {
+        let shape = |text| Pattern::parse(text).unwrap().shape;
+        assert_eq!(shape("/orders/{id}"), shape("/orders/{order}"));
+        assert_eq!(shape("/café"), "/caf%C3%A9");
+        assert_eq!(shape("/caf%c3%a9"), "/caf%C3%A9");
+        assert_eq!(shape("/files/{*path}"), "/files/{*p0}");
+        assert_eq!(shape("/"), "/");
+        assert_eq!(shape("/a//b/"), "/a//b/");
+    }
+
+    #[test]
+    fn bad_patterns_are_refused_with_the_reason() {
+        let reason = |text| Pattern::parse(text).unwrap_err().to_string();
+        assert_eq!(reason("orders"), "it does not start with `/`");
+        assert_eq!(
+            reason("/{*rest}/more"),
+            "a wildcard is not its last segment"
+        );
+        assert_eq!(
+            reason("/{}"),
+            "`` is not a name of ASCII letters, digits and `_`"
+        );
+        assert_eq!(reason("/{a}/{a}"), "it has the parameter `a` twice");
+        assert_eq!(
+            reason("/v{n}"),
+            "a parameter takes a whole segment, unlike in `v{n}`"
+        );
+        assert_eq!(
+            reason("/%zz"),
+            "it has a `%` without two hexadecimal digits"
+        );
+    }
+}

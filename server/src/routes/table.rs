@@ -1,0 +1,222 @@
+//! The table that requests are looked up in.
+
+use std::{collections::HashMap, sync::Arc};
+
+use http::{HeaderMap, HeaderValue, Method, Uri, header};
+use peristyle_core::Chain;
+
+use super::{
+    Route, RouteError, RouteErrors, RouteInfo,
+    path::{BadPattern, Pattern, decode, normalise},
+};
+use crate::Exchange;
+
+/// Routes by host, then by path, then by method.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    any_host: Paths,
+    hosts: HashMap<String, Paths>,
+}
+
+#[derive(Debug, Default)]
+struct Paths {
+    tree: matchit::Router<usize>,
+    /// By shape of the pattern; the tree holds the indices.
+    shapes: HashMap<String, usize>,
+    resources: Vec<Resource>,
+}
+
+/// What one pattern leads to.
+#[derive(Debug, Default)]
+struct Resource {
+    methods: Vec<Arc<Entry>>,
+    any: Option<Arc<Entry>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    info: RouteInfo,
+    parameters: Vec<String>,
+    pub(crate) chain: Chain<Exchange>,
+}
+
+/// What a request was found to match.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Route(Matched),
+    /// The path matches, under other methods: those that there are.
+    OtherMethods(HeaderValue),
+    Nothing,
+    /// The path has an escape that is none, or a parameter that is not UTF-8.
+    BadPath,
+}
+
+/// The route that a request matched, with the values of its parameters.
+#[derive(Debug, Default)]
+pub(crate) struct Matched {
+    entry: Option<Arc<Entry>>,
+    values: Vec<String>,
+}
+
+impl Matched {
+    pub(crate) fn route(&self) -> Option<&RouteInfo> {
+        self.entry.as_ref().map(|entry| &entry.info)
+    }
+
+    pub(crate) fn chain(&self) -> Option<&Chain<Exchange>> {
+        self.entry.as_ref().map(|entry| &entry.chain)
+    }
+
+    pub(crate) fn param(&self, name: &str) -> Option<&str> {
+        let names = &self.entry.as_ref()?.parameters;
+        let at = names.iter().position(|parameter| parameter == name)?;
+        self.values.get(at).map(String::as_str)
+    }
+}
+
+impl Table {
+    pub(super) fn build(routes: Vec<Route>) -> Result<Self, RouteErrors> {
+        let mut table = Self::default();
+        let mut errors = Vec::new();
+        let mut names: HashMap<String, RouteInfo> = HashMap::new();
+        for Route { info, chain } in routes {
+            if let Some(name) = &info.name {
+                match names.get(name) {
+                    Some(earlier) => {
+                        errors.push(RouteError::same_name(info.clone(), earlier.clone()));
+                    }
+                    None => drop(names.insert(name.clone(), info.clone())),
+                }
+            }
+            errors.extend(table.add(info, chain).err());
+        }
+        RouteErrors::none(errors)?;
+        Ok(table)
+    }
+
+    fn add(&mut self, info: RouteInfo, chain: Chain<Exchange>) -> Result<(), RouteError> {
+        let pattern = match Pattern::parse(&info.pattern) {
+            Ok(pattern) => pattern,
+            Err(bad) => return Err(RouteError::bad_pattern(info, bad)),
+        };
+        let paths = match &info.host {
+            Some(host) => self.hosts.entry(host.clone()).or_default(),
+            None => &mut self.any_host,
+        };
+        let resource = match paths.resource(pattern.shape) {
+            Ok(resource) => resource,
+            Err(bad) => return Err(RouteError::bad_pattern(info, bad)),
+        };
+        let entry = Entry {
+            info,
+            parameters: pattern.names,
+            chain,
+        };
+        resource.add(entry)
+    }
+
+    /// Looks a request up.
+    pub(crate) fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Found {
+        let Ok(path) = normalise(uri.path()) else {
+            return Found::BadPath;
+        };
+        if !self.hosts.is_empty() {
+            let paths = host(uri, headers).and_then(|host| self.hosts.get(&host));
+            match paths.map(|paths| paths.find(method, &path)) {
+                None | Some(Found::Nothing) => {}
+                Some(found) => return found,
+            }
+        }
+        self.any_host.find(method, &path)
+    }
+}
+
+impl Paths {
+    /// The resource of a shape, made when it is new.
+    fn resource(&mut self, shape: String) -> Result<&mut Resource, BadPattern> {
+        if let Some(index) = self.shapes.get(&shape) {
+            return Ok(&mut self.resources[*index]);
+        }
+        let index = self.resources.len();
+        let inserted = self.tree.insert(shape.clone(), index);
+        inserted.map_err(|refused| BadPattern::Refused(refused.to_string()))?;
+        self.shapes.insert(shape, index);
+        self.resources.push(Resource::default());
+        Ok(&mut self.resources[index])
+    }
+
+    fn find(&self, method: &Method, path: &str) -> Found {
+        let Ok(found) = self.tree.at(path) else {
+            return Found::Nothing;
+        };
+        let resource = &self.resources[*found.value];
+        let Some(entry) = resource.entry(method) else {
+            return Found::OtherMethods(resource.allow());
+        };
+        let values = found.params.iter().map(|(_, value)| decode(value));
+        match values.collect() {
+            Ok(values) => Found::Route(Matched {
+                entry: Some(Arc::clone(entry)),
+                values,
+            }),
+            Err(_) => Found::BadPath,
+        }
+    }
+}
+
+impl Resource {
+    fn add(&mut self, entry: Entry) -> Result<(), RouteError> {
+        let same = match entry.info.method() {
+            None => self.any.as_ref(),
+            method => self
+                .methods
+                .iter()
+                .find(|other| other.info.method() == method),
+        };
+        if let Some(earlier) = same {
+            return Err(RouteError::conflict(entry.info, earlier.info.clone()));
+        }
+        match entry.info.method() {
+            None => self.any = Some(Arc::new(entry)),
+            Some(_) => self.methods.push(Arc::new(entry)),
+        }
+        Ok(())
+    }
+
+    /// `HEAD` without a route of its own is answered as `GET` (RFC 9110, section 9.3.2).
+    fn entry(&self, method: &Method) -> Option<&Arc<Entry>> {
+        let of = |method: &Method| {
+            let mut entries = self.methods.iter();
+            entries.find(|entry| entry.info.method() == Some(method))
+        };
+        let as_get = || of(&Method::GET).filter(|_| method == Method::HEAD);
+        of(method).or_else(as_get).or(self.any.as_ref())
+    }
+
+    /// The methods that there are, as `Allow` lists them (RFC 9110, section 10.2.1).
+    fn allow(&self) -> HeaderValue {
+        let mut methods: Vec<_> = self
+            .methods
+            .iter()
+            .filter_map(|entry| entry.info.method())
+            .collect();
+        if methods.contains(&&Method::GET) {
+            methods.push(&Method::HEAD);
+        }
+        methods.push(&Method::OPTIONS);
+        let mut names: Vec<_> = methods.into_iter().map(Method::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        HeaderValue::try_from(names.join(", ")).expect("methods are tokens")
+    }
+}
+
+/// The host that a request is for, without its port: from the target (HTTP/2, absolute form), else from `Host`.
+fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let from_header = || {
+        let host = headers.get(header::HOST)?.to_str().ok()?;
+        let authority: http::uri::Authority = host.parse().ok()?;
+        Some(authority.host().to_ascii_lowercase())
+    };
+    uri.host().map(str::to_ascii_lowercase).or_else(from_header)
+}

@@ -1,0 +1,275 @@
+//! The server: a listening socket, its connections, and an orderly end.
+
+use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::{
+    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    Router, Shutdown,
+    connection::{self, Limits},
+    shutdown::Phase,
+};
+
+/// An HTTP server on one listening socket, for HTTP/1.1 and HTTP/2 without TLS.
+///
+/// ```no_run
+/// use peristyle_core::handler;
+/// use peristyle_server::{Context, Routes, Server};
+///
+/// async fn hello(_: &mut Context) -> &'static str {
+///     "hello\n"
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let router = Routes::new().get("/", handler(hello)).build()?;
+/// Server::bind("127.0.0.1:8080").await?.serve(router).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// | setting | default | why |
+/// |---|---|---|
+/// | [`head_timeout`](Self::head_timeout) | 10 s | a client that sends no request must not hold its place |
+/// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
+/// | request head | 64 KiB, 100 headers | beyond: 431 |
+/// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
+/// | HTTP/2 streams | 256 a connection | bounds what one client can have open |
+/// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
+/// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    limits: Limits,
+    grace: Duration,
+}
+
+const BACKLOG: u32 = 4096;
+/// A peer whose network is gone is noticed after `KEEPALIVE_IDLE` + 3 × `KEEPALIVE_INTERVAL`, or when data stays
+/// unacknowledged for `USER_TIMEOUT`.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+const USER_TIMEOUT: Duration = Duration::from_secs(60);
+
+impl Server {
+    /// Listens on an address; of several, on the first that can be had.
+    ///
+    /// # Errors
+    ///
+    /// When the address cannot be resolved, or none can be listened on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future leaves nothing behind.
+    pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
+        let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in lookup_host(address).await? {
+            match listen(address) {
+                Ok(listener) => return Ok(Self::on(listener)),
+                Err(error) => refused = error,
+            }
+        }
+        Err(refused)
+    }
+
+    /// Serves on a socket that listens already.
+    pub fn on(listener: TcpListener) -> Self {
+        Self {
+            listener,
+            limits: Limits {
+                head_timeout: Duration::from_secs(10),
+                head_bytes: 64 * 1024,
+                headers: 100,
+            },
+            grace: Duration::from_secs(30),
+        }
+    }
+
+    /// Sets how long a client may take to send the head of a request, idle time before it included. Default is 10 seconds.
+    #[must_use]
+    pub fn head_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.head_timeout = timeout;
+        self
+    }
+
+    /// Sets how long exchanges may go on after a shutdown began; what is left then is cut off. Default is 30 seconds.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// The address that the server listens on.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until the process gets SIGINT or SIGTERM, then shuts down; a second signal ends the grace at once.
+    ///
+    /// # Errors
+    ///
+    /// When the signals cannot be listened for.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops every connection.
+    pub async fn serve(self, router: Router) -> io::Result<()> {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut asked = async || {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        let mut running = Running::new(&self, router);
+        running.accept(&self.listener, asked()).await;
+        drop(self.listener);
+        running.drain(self.grace, asked()).await;
+        Ok(())
+    }
+
+    /// Serves until `end` resolves, then shuts down: accepts no more, closes idle connections, tells streams to drain, and
+    /// lets running exchanges finish within the [grace](Self::grace).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops every connection.
+    pub async fn serve_until(self, router: Router, end: impl Future<Output = ()>) {
+        let mut running = Running::new(&self, router);
+        running.accept(&self.listener, end).await;
+        drop(self.listener);
+        running.drain(self.grace, std::future::pending()).await;
+    }
+}
+
+/// A server at work: it owns the task of each connection.
+struct Running {
+    router: Router,
+    limits: Limits,
+    phase: watch::Sender<Phase>,
+    shutdown: Shutdown,
+    connections: JoinSet<()>,
+}
+
+impl Running {
+    fn new(server: &Server, router: Router) -> Self {
+        let (phase, shutdown) = Shutdown::channel();
+        Self {
+            router,
+            limits: server.limits.clone(),
+            phase,
+            shutdown,
+            connections: JoinSet::new(),
+        }
+    }
+
+    async fn accept(&mut self, listener: &TcpListener, end: impl Future<Output = ()>) {
+        let mut end = pin!(end);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let accepted = tokio::select! {
+                () = end.as_mut() => return,
+                Some(ended) = self.connections.join_next() => {
+                    report(ended);
+                    continue;
+                }
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => {
+                    pause = FIRST_PAUSE;
+                    self.connect(stream, peer);
+                }
+                Err(error) if is_of_one_connection(&error) => {}
+                Err(error) => {
+                    tracing::error!(%error, ?pause, "cannot accept connections");
+                    tokio::select! {
+                        () = end.as_mut() => return,
+                        () = sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
+                    }
+                }
+            }
+        }
+    }
+
+    fn connect(&mut self, stream: TcpStream, peer: SocketAddr) {
+        if let Err(error) = configure(&stream) {
+            return tracing::debug!(%error, "connection lost before it was served");
+        }
+        let (router, limits) = (self.router.clone(), self.limits.clone());
+        let shutdown = self.shutdown.clone();
+        let connection = connection::serve(stream, Some(peer), router, limits, shutdown);
+        self.connections.spawn(connection);
+    }
+
+    /// Lets the connections finish within `grace`, or until `force`; then drops them.
+    async fn drain(mut self, grace: Duration, force: impl Future<Output = ()>) {
+        self.phase.send_replace(Phase::Draining);
+        let finished = async {
+            while let Some(ended) = self.connections.join_next().await {
+                report(ended);
+            }
+        };
+        tokio::select! {
+            _ = timeout(grace, finished) => {}
+            () = force => {}
+        }
+        self.phase.send_replace(Phase::Forced);
+        while let Some(ended) = self.connections.join_next().await {
+            report(ended);
+        }
+    }
+}
+
+/// Out of descriptors or memory: others give some back in time, and trying at once would spin.
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Whether only the connection that was to be accepted is lost.
+fn is_of_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionRefused | ConnectionReset
+    )
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Small writes leave at once, and a peer whose network is gone is noticed.
+fn configure(stream: &TcpStream) -> io::Result<()> {
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(3);
+    let socket = SockRef::from(stream);
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}

@@ -1,0 +1,196 @@
+//! A client for tests: requests go straight into a router, without a socket.
+
+use std::{fmt, future::poll_fn, pin::Pin};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
+use peristyle_core::BoxError;
+
+use crate::{
+    Body, RequestBody, Router, Shutdown,
+    outgoing::{Outgoing, Written},
+};
+
+/// Runs requests through a router in process.
+///
+/// The walk, the errors and the framing rules are those of the server; only the connection is missing. Dropping a request's
+/// future or a response is what a client that leaves does.
+///
+/// ```
+/// # use peristyle_core::handler;
+/// # use peristyle_server::{Context, Routes, TestClient};
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let router = Routes::new()
+///     .get("/greet/{name}", handler(|cx: &mut Context| format!("hello, {}", cx.param("name").unwrap_or("?"))))
+///     .build()?;
+/// let response = TestClient::new(router).get("/greet/Ada").send().await;
+/// assert_eq!(response.status(), 200);
+/// assert_eq!(response.text().await?, "hello, Ada");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct TestClient {
+    router: Router,
+}
+
+impl TestClient {
+    /// A client of this router.
+    pub fn new(router: Router) -> Self {
+        Self { router }
+    }
+
+    /// A GET request.
+    ///
+    /// # Panics
+    ///
+    /// When `uri` is not one.
+    #[track_caller]
+    pub fn get(&self, uri: &str) -> TestRequest<'_> {
+        self.request(Method::GET, uri)
+    }
+
+    /// A POST request.
+    ///
+    /// # Panics
+    ///
+    /// When `uri` is not one.
+    #[track_caller]
+    pub fn post(&self, uri: &str, body: impl Into<Body>) -> TestRequest<'_> {
+        self.request(Method::POST, uri).body(body)
+    }
+
+    /// A request.
+    ///
+    /// # Panics
+    ///
+    /// When `uri` is not one.
+    #[track_caller]
+    pub fn request(&self, method: Method, uri: &str) -> TestRequest<'_> {
+        let uri: Uri = uri.parse().expect("a test's URI is one");
+        let mut request = Request::new(RequestBody::default());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        TestRequest {
+            router: &self.router,
+            request,
+        }
+    }
+}
+
+/// A request of a test.
+#[derive(Debug)]
+#[must_use = "a request is sent by `send`"]
+pub struct TestRequest<'a> {
+    router: &'a Router,
+    request: Request<RequestBody>,
+}
+
+impl TestRequest<'_> {
+    /// Adds a header.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.request.headers_mut().append(name, value);
+        self
+    }
+
+    /// Sets the body. Default is none.
+    pub fn body(mut self, body: impl Into<Body>) -> Self {
+        *self.request.body_mut() = RequestBody::from(body);
+        self
+    }
+
+    /// Sends the request and waits for the head of the response.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the exchange, as when the client leaves.
+    pub async fn send(self) -> TestResponse {
+        let handled = self.router.handle(self.request, None, Shutdown::never());
+        let (response, lifeline) = handled.await;
+        let outgoing = |body| Outgoing::new(body, Written::default(), lifeline);
+        TestResponse(response.map(outgoing))
+    }
+}
+
+/// A response in a test. Dropping it leaves in the middle of its body.
+pub struct TestResponse(http::Response<Outgoing>);
+
+impl TestResponse {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        self.0.headers()
+    }
+
+    /// The types that the response carries beside its head.
+    pub fn extensions(&self) -> &http::Extensions {
+        self.0.extensions()
+    }
+
+    /// The next piece of the body; `None` at its end.
+    ///
+    /// # Errors
+    ///
+    /// When the body fails: a server would abort the connection here.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses no piece.
+    pub async fn chunk(&mut self) -> Option<Result<Bytes, BoxError>> {
+        loop {
+            let frame = poll_fn(|cx| {
+                let body = Pin::new(self.0.body_mut());
+                http_body::Body::poll_frame(body, cx)
+            });
+            match frame.await?.map(http_body::Frame::into_data) {
+                Ok(Ok(data)) => return Some(Ok(data)),
+                Ok(Err(_trailers)) => {}
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+
+    /// The rest of the body.
+    ///
+    /// # Errors
+    ///
+    /// When the body fails.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future loses what was read, and leaves.
+    pub async fn bytes(mut self) -> Result<Bytes, BoxError> {
+        let mut whole = BytesMut::new();
+        while let Some(piece) = self.chunk().await {
+            whole.extend_from_slice(&piece?);
+        }
+        Ok(whole.freeze())
+    }
+
+    /// The rest of the body as text.
+    ///
+    /// # Errors
+    ///
+    /// When the body fails, or is not UTF-8.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`bytes`](Self::bytes).
+    pub async fn text(self) -> Result<String, BoxError> {
+        Ok(String::from_utf8(self.bytes().await?.into())?)
+    }
+}
+
+impl fmt::Debug for TestResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TestResponse")
+            .field("status", &self.status())
+            .field("headers", self.headers())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,275 @@
+//! The body of a response that is a stream of events.
+
+use std::{
+    any::Any,
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_core::Stream;
+use http_body::{Body, Frame};
+use peristyle_core::{BoxError, Controlled, End};
+use pin_project_lite::pin_project;
+use tokio::time::Instant;
+
+use crate::{Drain, Event, KeepAlive, alarm::Alarm, keep_alive::Pulse};
+
+/// What the client reads and drops: the first piece of the body, and the keep-alive.
+const COMMENT: Bytes = Bytes::from_static(b":\n\n");
+
+pin_project! {
+    /// The body of an [`EventStream`](crate::EventStream)'s response.
+    ///
+    /// The first frame is a comment, ready at once; then each event is a frame. An error is the
+    /// last that the body gives, and the host must not let the response look complete after it.
+    /// Dropping the body ends the stream.
+    pub struct EventBody<S> {
+        // `None` once the stream has ended.
+        #[pin]
+        source: Option<S>,
+        close: fn(Pin<&mut S>, End),
+        pub(crate) controlled: Controlled,
+        pub(crate) pulse: Option<Pulse>,
+        // `None` once it was sent.
+        pub(crate) retry: Option<Duration>,
+        pub(crate) max_age: Option<Duration>,
+        // `Finish` once the host has asked and was heard.
+        pub(crate) drain: Drain,
+        pub(crate) error_event: Option<Event>,
+        opened: bool,
+        // When the stream ends whatever the source does, and why.
+        limit: Option<(Instant, End)>,
+        #[pin]
+        alarm: Alarm,
+        // What is still to be given out after the end: this, then the error.
+        last: Option<Event>,
+        failure: Option<BoxError>,
+    }
+
+    impl<S> PinnedDrop for EventBody<S> {
+        fn drop(this: Pin<&mut Self>) {
+            if this.source.is_some() {
+                let why = this.controlled.dropped_now();
+                this.close(why);
+            }
+        }
+    }
+}
+
+/// What the client gets next; `None` when there is nothing more.
+type Piece = Option<Result<Bytes, BoxError>>;
+
+impl<S> EventBody<S> {
+    /// `close` tells the source why it will not be polled further.
+    pub(crate) fn new(source: S, close: fn(Pin<&mut S>, End), controlled: Controlled) -> Self {
+        Self {
+            source: Some(source),
+            close,
+            controlled,
+            pulse: KeepAlive::default().pulse(),
+            retry: None,
+            max_age: None,
+            drain: Drain::default(),
+            error_event: None,
+            opened: false,
+            limit: None,
+            alarm: Alarm::default(),
+            last: None,
+            failure: None,
+        }
+    }
+}
+
+impl<S, E> Body for EventBody<S>
+where
+    S: Stream<Item = Result<Event, E>>,
+    E: Into<BoxError>,
+{
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let piece = if self.source.is_none() {
+            self.rest()
+        } else if self.opened {
+            ready!(self.poll_piece(cx))
+        } else {
+            self.as_mut().open();
+            Some(Ok(COMMENT))
+        };
+        Poll::Ready(piece.map(|piece| piece.map(Frame::data)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.source.is_none() && self.last.is_none() && self.failure.is_none()
+    }
+}
+
+impl<S, E> EventBody<S>
+where
+    S: Stream<Item = Result<Event, E>>,
+    E: Into<BoxError>,
+{
+    fn poll_piece(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+        if let Poll::Ready(drain) = self.as_mut().poll_drain(cx) {
+            match drain {
+                Drain::EndNow => return Poll::Ready(self.end(End::Drained)),
+                Drain::Last(event) => {
+                    *self.as_mut().project().last = Some(event);
+                    return Poll::Ready(self.end(End::Drained));
+                }
+                Drain::FinishWithin(time) => self.as_mut().end_within(time, End::Drained),
+                Drain::Finish => {}
+            }
+        }
+        // Before the source is asked: one that is always ready would keep the stream open for ever.
+        if let Some(why) = self.past_limit(Instant::now()) {
+            return Poll::Ready(self.end(why));
+        }
+        match self.as_mut().poll_source(cx) {
+            Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(self.write(event)))),
+            Poll::Ready(Some(Err(error))) => Poll::Ready(self.fail(error)),
+            Poll::Ready(None) => Poll::Ready(self.end(End::Finished)),
+            Poll::Pending => self.poll_alarm(cx),
+        }
+    }
+
+    /// A panic is an error of the source: whoever polls the body goes on.
+    fn poll_source(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Event, BoxError>>> {
+        let Some(source) = self.project().source.as_pin_mut() else {
+            return Poll::Ready(None);
+        };
+        match catch_unwind(AssertUnwindSafe(|| source.poll_next(cx))) {
+            Ok(polled) => polled.map_err(Into::into),
+            Err(payload) => Poll::Ready(Some(Err(panicked(&*payload)))),
+        }
+    }
+}
+
+impl<S> EventBody<S> {
+    fn open(mut self: Pin<&mut Self>) {
+        if let Some(age) = self.max_age {
+            self.as_mut().end_within(age, End::TooOld);
+        }
+        self.as_mut().restart_pulse();
+        *self.project().opened = true;
+    }
+
+    /// Sooner, if it ends sooner already.
+    fn end_within(self: Pin<&mut Self>, time: Duration, why: End) {
+        let limit = self.project().limit;
+        let other = Instant::now().checked_add(time).map(|at| (at, why));
+        *limit = limit
+            .take()
+            .into_iter()
+            .chain(other)
+            .min_by_key(|limit| limit.0);
+    }
+
+    fn restart_pulse(self: Pin<&mut Self>) {
+        if let Some(pulse) = self.project().pulse {
+            pulse.restart(Instant::now());
+        }
+    }
+
+    /// What is to be done, once the host has asked.
+    fn poll_drain(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Drain> {
+        let this = self.project();
+        if matches!(this.drain, Drain::Finish) {
+            return Poll::Pending;
+        }
+        ready!(this.controlled.poll_drain(cx));
+        Poll::Ready(mem::replace(this.drain, Drain::Finish))
+    }
+
+    fn past_limit(&self, now: Instant) -> Option<End> {
+        let (at, why) = self.limit?;
+        (at <= now).then_some(why)
+    }
+
+    /// Waits for what comes first: the end, or the next comment.
+    fn poll_alarm(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
+        let this = self.as_mut().project();
+        let due = this.pulse.as_ref().and_then(Pulse::due);
+        let limit = this.limit.map(|(at, _)| at);
+        let Some(at) = due.into_iter().chain(limit).min() else {
+            return Poll::Pending;
+        };
+        ready!(this.alarm.poll(at, cx));
+        if let Some(why) = self.past_limit(at) {
+            return Poll::Ready(self.end(why));
+        }
+        self.restart_pulse();
+        Poll::Ready(Some(Ok(COMMENT)))
+    }
+
+    fn write(mut self: Pin<&mut Self>, event: Event) -> Bytes {
+        self.as_mut().restart_pulse();
+        let retry = self.project().retry;
+        let event = match *retry {
+            Some(delay) if !event.is_comment() => {
+                *retry = None;
+                event.with_retry(delay)
+            }
+            _ => event,
+        };
+        event.into_bytes()
+    }
+
+    fn fail(mut self: Pin<&mut Self>, error: BoxError) -> Piece {
+        let this = self.as_mut().project();
+        *this.last = this.error_event.take();
+        *this.failure = Some(error);
+        self.end(End::Failed)
+    }
+
+    fn end(mut self: Pin<&mut Self>, why: End) -> Piece {
+        self.as_mut().close(why);
+        self.rest()
+    }
+
+    /// What is left to say after the end.
+    fn rest(mut self: Pin<&mut Self>) -> Piece {
+        let this = self.as_mut().project();
+        match this.last.take() {
+            Some(event) => Some(Ok(self.write(event))),
+            None => this.failure.take().map(Err),
+        }
+    }
+
+    /// The source and the host learn why, and the source is dropped.
+    fn close(self: Pin<&mut Self>, why: End) {
+        let mut this = self.project();
+        if let Some(source) = this.source.as_mut().as_pin_mut() {
+            (this.close)(source, why);
+        }
+        this.controlled.end(why);
+        this.source.set(None);
+    }
+}
+
+impl<S> fmt::Debug for EventBody<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EventBody")
+            .field("ended", &self.source.is_none())
+            .field("drain", &self.drain)
+            .finish_non_exhaustive()
+    }
+}
+
+fn panicked(payload: &(dyn Any + Send)) -> BoxError {
+    let text = payload.downcast_ref::<&'static str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    let text = text.unwrap_or("a value that is not text");
+    format!("the source of events panicked: {text}").into()
+}

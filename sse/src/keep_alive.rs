@@ -1,0 +1,114 @@
+//! Comments that keep a silent connection open.
+
+use std::{error::Error, fmt, time::Duration};
+
+use fastrand::Rng;
+use tokio::time::Instant;
+
+/// After how much silence a stream sends a comment, which clients read and drop.
+///
+/// Proxies close connections on which nothing happens (WHATWG HTML §9.2.7, "Authoring notes"), and
+/// writing is how a client that vanished without a word is noticed. Default is 15 seconds.
+///
+/// Each silence is up to 20 % shorter or longer than the period, so that many streams do not write
+/// at the same moment. Every event starts it anew: a busy stream sends no comments.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use peristyle_sse::KeepAlive;
+///
+/// let often = KeepAlive::every(Duration::from_secs(5))?;
+/// assert!(KeepAlive::every(Duration::ZERO).is_err());
+/// # Ok::<(), peristyle_sse::InvalidKeepAlive>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeepAlive {
+    /// `None` when it is off.
+    period: Option<Duration>,
+    seed: Option<u64>,
+}
+
+impl KeepAlive {
+    /// No comments, however long the silence.
+    pub const OFF: Self = Self::after(None);
+
+    /// A comment after a silence of about `period`.
+    ///
+    /// # Errors
+    ///
+    /// When `period` is zero: the stream would send nothing but comments.
+    pub fn every(period: Duration) -> Result<Self, InvalidKeepAlive> {
+        if period.is_zero() {
+            return Err(InvalidKeepAlive(()));
+        }
+        Ok(Self::after(Some(period)))
+    }
+
+    /// Makes the lengths of the silences the same in each run and each stream, for tests. Default
+    /// is a seed of its own for each stream.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    /// For one stream; `None` when it is off.
+    pub(crate) fn pulse(self) -> Option<Pulse> {
+        let period = self.period?;
+        let rng = self.seed.map_or_else(Rng::new, Rng::with_seed);
+        Some(Pulse {
+            period,
+            rng,
+            due: None,
+        })
+    }
+
+    const fn after(period: Option<Duration>) -> Self {
+        Self { period, seed: None }
+    }
+}
+
+impl Default for KeepAlive {
+    fn default() -> Self {
+        Self::after(Some(Duration::from_secs(15)))
+    }
+}
+
+/// When the next comment of one stream is due.
+#[derive(Debug)]
+pub(crate) struct Pulse {
+    period: Duration,
+    rng: Rng,
+    /// `None` before the first restart, and when it is beyond what the clock can tell.
+    due: Option<Instant>,
+}
+
+impl Pulse {
+    /// Something was sent.
+    pub(crate) fn restart(&mut self, now: Instant) {
+        self.due = now.checked_add(self.silence());
+    }
+
+    pub(crate) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn silence(&mut self) -> Duration {
+        let fifth = self.period / 5;
+        let random = (fifth * 2).mul_f64(self.rng.f64());
+        self.period.saturating_sub(fifth).saturating_add(random)
+    }
+}
+
+/// Why [`KeepAlive::every`] refused a period: it is zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidKeepAlive(());
+
+impl fmt::Display for InvalidKeepAlive {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("keep-alive period of zero")
+    }
+}
+
+impl Error for InvalidKeepAlive {}

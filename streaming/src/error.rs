@@ -1,0 +1,139 @@
+//! What a body fails with on its own account.
+
+use std::{
+    any::Any,
+    error, fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use http::header::InvalidHeaderValue;
+use peristyle_core::End;
+
+/// An error of a [`StreamBody`](crate::StreamBody) that is not its source's own: those are passed on as they are.
+///
+/// It is found by `downcast_ref` in the error of the body.
+pub struct Error(Box<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Panicked { message: String },
+    TooLong { declared: u64 },
+    TooShort { declared: u64, missing: u64 },
+    Drained { why: End },
+    NotSerialized { source: serde_json::Error },
+    NotRun,
+}
+
+impl Error {
+    /// Runs code of a source. Whatever a panic leaves half-done is dropped, not used further.
+    pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Self> {
+        catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Self::panicked(&*payload))
+    }
+
+    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
+        let text = payload.downcast_ref::<&'static str>().copied();
+        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        let message = text.unwrap_or("a value that is not text").to_owned();
+        Self::new(Kind::Panicked { message })
+    }
+
+    pub(crate) fn too_long(declared: u64) -> Self {
+        Self::new(Kind::TooLong { declared })
+    }
+
+    pub(crate) fn too_short(declared: u64, missing: u64) -> Self {
+        Self::new(Kind::TooShort { declared, missing })
+    }
+
+    pub(crate) fn drained(why: End) -> Self {
+        Self::new(Kind::Drained { why })
+    }
+
+    pub(crate) fn not_serialized(source: serde_json::Error) -> Self {
+        Self::new(Kind::NotSerialized { source })
+    }
+
+    pub(crate) fn not_run() -> Self {
+        Self::new(Kind::NotRun)
+    }
+
+    fn new(kind: Kind) -> Self {
+        Self(Box::new(kind))
+    }
+
+    /// Whether the source panicked. An async function given to [`produce`](crate::produce) that panics is reported by core's
+    /// [`Aborted`](peristyle_core::channel::Aborted) instead.
+    pub fn is_panic(&self) -> bool {
+        matches!(*self.0, Kind::Panicked { .. })
+    }
+
+    /// Whether the source was longer or shorter than the length that was declared.
+    pub fn is_wrong_length(&self) -> bool {
+        matches!(*self.0, Kind::TooLong { .. } | Kind::TooShort { .. })
+    }
+
+    /// Whether the host drains and the stream was cut as its [`DrainPolicy`](crate::DrainPolicy) says.
+    pub fn is_drained(&self) -> bool {
+        matches!(*self.0, Kind::Drained { .. })
+    }
+
+    /// Whether a value did not serialise.
+    pub fn is_not_serialized(&self) -> bool {
+        matches!(*self.0, Kind::NotSerialized { .. })
+    }
+}
+
+impl error::Error for Error {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        match &*self.0 {
+            Kind::NotSerialized { source } => Some(source),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.0 {
+            Kind::Panicked { message } => write!(f, "the source panicked: {message}"),
+            Kind::TooLong { declared } => {
+                write!(f, "the source has more than the {declared} bytes declared")
+            }
+            Kind::TooShort { declared, missing } => write!(
+                f,
+                "the source ended {missing} bytes before the {declared} declared"
+            ),
+            Kind::Drained { why } => write!(f, "the stream was cut: {why}"),
+            Kind::NotSerialized { .. } => f.write_str("a value does not serialise"),
+            Kind::NotRun => f.write_str("the runtime shut down before the producer could run"),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Error").field(&self.0).finish()
+    }
+}
+
+/// A content type that cannot stand in a header.
+#[derive(Debug)]
+pub struct InvalidContentType(InvalidHeaderValue);
+
+impl InvalidContentType {
+    pub(crate) fn new(source: InvalidHeaderValue) -> Self {
+        Self(source)
+    }
+}
+
+impl fmt::Display for InvalidContentType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the content type cannot stand in a header")
+    }
+}
+
+impl error::Error for InvalidContentType {
+    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
+        Some(&self.0)
+    }
+}

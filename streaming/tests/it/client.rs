@@ -1,0 +1,84 @@
+//! A client that polls a body by hand.
+
+use std::{pin::Pin, task::Poll};
+
+use bytes::Bytes;
+use http_body::Body;
+use peristyle_core::{BoxError, Control, End};
+use peristyle_streaming::{StreamBody, Streaming};
+use tokio_test::task::{Spawn, spawn};
+
+pub(crate) struct Client<S> {
+    body: Spawn<Pin<Box<StreamBody<S>>>>,
+    pub(crate) control: Control,
+}
+
+impl<S> Client<S> {
+    pub(crate) fn of(streaming: Streaming<S>) -> Self
+    where
+        http::Response<StreamBody<S>>: From<Streaming<S>>,
+    {
+        let (head, body) = http::Response::from(streaming).into_parts();
+        let control = head.extensions.get::<Control>();
+        Self {
+            body: spawn(Box::pin(body)),
+            control: control.expect("a response carries a control").clone(),
+        }
+    }
+
+    pub(crate) fn poll(&mut self) -> Poll<Option<Result<Bytes, BoxError>>> {
+        let polled = self
+            .body
+            .enter(|cx, body| Pin::into_inner(body).as_mut().poll_frame(cx));
+        polled.map_ok(|frame| frame.into_data().expect("there are no trailers"))
+    }
+
+    /// The value that is there now.
+    #[track_caller]
+    pub(crate) fn value(&mut self) -> Bytes {
+        match self.poll() {
+            Poll::Ready(Some(Ok(value))) => value,
+            other => panic!("a value is not there, but {other:?}"),
+        }
+    }
+
+    /// The error that is there now, once the host had the time to write the values before it.
+    #[track_caller]
+    pub(crate) fn error(&mut self) -> BoxError {
+        self.assert_pending();
+        assert!(self.is_woken());
+        assert!(!self.is_end_stream());
+        match self.poll() {
+            Poll::Ready(Some(Err(error))) => error,
+            other => panic!("an error is not there, but {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn assert_pending(&mut self) {
+        assert!(matches!(self.poll(), Poll::Pending));
+    }
+
+    /// There is nothing further, however often it is asked.
+    #[track_caller]
+    pub(crate) fn assert_over(&mut self, end: End) {
+        for _ in 0..3 {
+            assert!(matches!(self.poll(), Poll::Ready(None)));
+        }
+        assert!(self.is_end_stream());
+        assert_eq!(self.exact_size(), Some(0));
+        assert_eq!(self.control.end(), Some(end));
+    }
+
+    pub(crate) fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    pub(crate) fn exact_size(&self) -> Option<u64> {
+        self.body.size_hint().exact()
+    }
+
+    pub(crate) fn is_woken(&self) -> bool {
+        self.body.is_woken()
+    }
+}
