@@ -68,7 +68,7 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
         while let Err(panicked) = shielded(walk(self.cx)).await {
             fail_here(self.cx, panicked);
         }
-        self.cx.pending().cloned().map_or(Ok(()), Err)
+        self.outcome()
     }
 
     /// Walks in only, and no further than the first stage: what it queues is not run.
@@ -77,20 +77,25 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
         if let Err(panicked) = shielded(walk_in(self.cx)).await {
             fail_here(self.cx, panicked);
         }
+        self.outcome()
+    }
+
+    /// A stage can put another context in the place of its own, and the walk is gone with it: that is an error too.
+    fn outcome(&self) -> Result<(), Error> {
+        if !self.cx.walk().is_under_way() {
+            return Err(Error::new("a stage replaced the context"));
+        }
         self.cx.pending().cloned().map_or(Ok(()), Err)
     }
 
     /// The error of a run that was not to wait, at the stage where it would have.
     pub(crate) fn would_wait(&self) -> Error {
-        let (stage, link) = self.cx.whereabouts().expect("only stages wait");
+        let Some((stage, link)) = self.cx.whereabouts() else {
+            return Error::new(WouldWait);
+        };
         let displaced = self.cx.pending().cloned();
-        Error::raised(
-            stage,
-            link.name(),
-            self.cx.id(),
-            WouldWait.into(),
-            displaced,
-        )
+        let (name, id) = (link.name(), self.cx.id());
+        Error::raised(stage, name, id, WouldWait.into(), displaced)
     }
 }
 
@@ -213,7 +218,9 @@ fn raise<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, source: BoxError)
 
 /// A panic is an error of the stage that was running.
 fn fail_here<T: 'static>(cx: &mut Context<T>, panicked: BoxError) {
-    let (stage, link) = cx.whereabouts().expect("only stages run foreign code");
+    let Some((stage, link)) = cx.whereabouts() else {
+        return;
+    };
     let link = link.clone();
     raise(&link, cx, stage, panicked);
     ends(&link, cx, stage, Ended::Failed);

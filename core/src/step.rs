@@ -57,13 +57,13 @@ impl<'a, T> Step<'a, T> {
         Step::Convey(Conveyance::new(future))
     }
 
-    /// The same step, raising `error` where it would have ended well.
+    /// The same step of an error stage, declining `error` where it would have ended well.
     pub(crate) fn then_raise(self, error: BoxError) -> Self
     where
         T: Send + 'static,
     {
         match self {
-            Step::Absent | Step::Now(Ok(())) => Step::Now(Err(error)),
+            Step::Absent | Step::Now(Ok(())) => Step::Absent,
             Step::Now(Err(own)) => Step::Now(Err(own)),
             Step::Later(future) => Step::later(async move { future.await.and(Err(error)) }),
             Step::Convey(conveyance) => Step::Convey(conveyance.then_raise(error)),
@@ -124,7 +124,8 @@ impl<T> fmt::Debug for Conveyance<T> {
 /// What a stage function may return when it does not wait: `()`, a `Result<(), E>`, or a single-value channel.
 ///
 /// A `tokio::sync::oneshot::Receiver<T>` conveys the value that the context is to carry from then on; one of
-/// `Result<T, E>` may convey an error to raise instead. Dropping the sender raises [`Closed`].
+/// `Result<T, E>` may convey an error to raise instead. Dropping the sender raises [`Closed`]. With the feature `rt`, the
+/// handle of a spawned tokio task conveys what the task returns in the same way.
 #[diagnostic::on_unimplemented(
     message = "a stage function cannot return `{Self}`",
     label = "returns `{Self}`",
@@ -160,6 +161,35 @@ where
 {
     fn into_step<'a>(self) -> Step<'a, T> {
         Step::convey(async move { self.await.map_err(|_| Closed)?.map_err(Into::into) })
+    }
+}
+
+/// The handle of a spawned task conveys what the task returns. Its panic is raised with its text, and an aborted task raises
+/// [`Closed`]. Dropping the stage where it waits detaches the task, as dropping the handle does.
+#[cfg(feature = "rt")]
+impl<T: Send + 'static> IntoStep<T> for tokio::task::JoinHandle<T> {
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::convey(async move { self.await.map_err(ended_early) })
+    }
+}
+
+/// As that of a task that returns the value; an error that it returns is raised.
+#[cfg(feature = "rt")]
+impl<T, E> IntoStep<T> for tokio::task::JoinHandle<Result<T, E>>
+where
+    T: Send + 'static,
+    E: Into<BoxError> + Send + 'static,
+{
+    fn into_step<'a>(self) -> Step<'a, T> {
+        Step::convey(async move { self.await.map_err(ended_early)?.map_err(Into::into) })
+    }
+}
+
+#[cfg(feature = "rt")]
+fn ended_early(ended: tokio::task::JoinError) -> BoxError {
+    match ended.try_into_panic() {
+        Ok(payload) => crate::Panicked::new(payload).into(),
+        Err(_aborted) => Closed.into(),
     }
 }
 

@@ -85,7 +85,9 @@ impl<T> Walk<T> {
     /// Turns around. What was still to come is forgotten.
     pub(crate) fn turn_back(&mut self) {
         self.drop_queue();
-        self.heading = Heading::Back;
+        if self.heading == Heading::In {
+            self.heading = Heading::Back;
+        }
     }
 
     /// The chain left of the cursor, which then stands at its last link. `None` at the start of the line.

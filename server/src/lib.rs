@@ -1,4 +1,34 @@
-//! The HTTP server of Peristyle.
+//! The HTTP server of Peristyle: the interceptor chain bound to hyper.
+//!
+//! ```no_run
+//! use peristyle_core::{BoxError, before, handler};
+//! use peristyle_server::{Context, Json, Problem, Routes, Server};
+//!
+//! async fn authorise(cx: &mut Context) -> Result<(), Problem> {
+//!     match cx.headers().get("x-key") {
+//!         Some(_) => Ok(()),
+//!         None => Err(Problem::new(http::StatusCode::UNAUTHORIZED).detail("send a key")),
+//!     }
+//! }
+//!
+//! async fn order(cx: &mut Context) -> Json<[String; 1]> {
+//!     Json([format!("order {}", cx.param("id").unwrap_or("?"))])
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), BoxError> {
+//! let router = Routes::new()
+//!     .get("/orders/{id}", [before(authorise), handler(order)])
+//!     .build()?;
+//! Server::bind("127.0.0.1:8080").await?.serve(router).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A request becomes an [`Exchange`] in a [`Context`] and walks the [`Router`]'s chain. Setting a response ends the way in.
+//! An error that no interceptor handles is rendered as problem details; see [`Problem`]. A response's body is whole, or any
+//! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
+//! server drains.
 
 mod body;
 mod connection;

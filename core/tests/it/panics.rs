@@ -287,3 +287,20 @@ fn a_payload_whose_drop_panics_is_still_only_an_error() {
         ["enter bomb: panicked: a value that is not text"]
     );
 }
+
+#[test]
+fn a_stage_that_replaces_the_context_is_an_error_and_not_a_silent_end() {
+    let replaces = before(|cx: &mut Context<u8>| *cx = Context::new(1)).named("replaces");
+    let then_panics = before(|cx: &mut Context<u8>| {
+        *cx = Context::new(1);
+        assert_eq!(**cx, 0, "lost");
+    });
+    for link in [replaces, then_panics.named("then_panics")] {
+        let result = Chain::new([link]).run_now(&mut Context::new(0));
+        let error = result.unwrap_err();
+        assert_eq!(
+            std::error::Error::source(&error).unwrap().to_string(),
+            "a stage replaced the context"
+        );
+    }
+}

@@ -484,3 +484,45 @@ fn dropping_a_run_drops_the_waiting_stage_and_no_other_runs() {
     assert_pending!(task::spawn(chain.run(&mut cx)).poll());
     assert_eq!(cx.events, ["enter a", "enter b"]);
 }
+
+#[cfg(feature = "rt")]
+#[tokio::test]
+async fn the_handle_of_a_spawned_task_conveys_what_the_task_returns_or_raises_why_not() {
+    fn spawn(cx: &mut Context<u32>) -> tokio::task::JoinHandle<u32> {
+        let value = **cx;
+        tokio::task::spawn_blocking(move || value + 1)
+    }
+    fn fail(_: &mut Context<u32>) -> tokio::task::JoinHandle<Result<u32, &'static str>> {
+        tokio::task::spawn_blocking(|| Err("no value"))
+    }
+    fn panic(_: &mut Context<u32>) -> tokio::task::JoinHandle<u32> {
+        tokio::task::spawn_blocking(|| panic!("boom"))
+    }
+    fn abort(_: &mut Context<u32>) -> tokio::task::JoinHandle<u32> {
+        let tasks = tokio::runtime::Handle::current();
+        let task = tasks.spawn(std::future::pending());
+        task.abort();
+        task
+    }
+    let mut cx = Context::new(41);
+    Chain::from(before(spawn)).run(&mut cx).await.unwrap();
+    assert_eq!(*cx, 42);
+    let error = Chain::from(before(fail)).run(&mut cx).await.unwrap_err();
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "no value"
+    );
+    let error = Chain::from(before(panic)).run(&mut cx).await.unwrap_err();
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "panicked: boom"
+    );
+    assert!(
+        Chain::from(before(abort))
+            .run(&mut cx)
+            .await
+            .unwrap_err()
+            .is_closed()
+    );
+    assert_eq!(*cx, 42);
+}
