@@ -27,7 +27,7 @@ use tokio::{
 
 use crate::{
     RequestBody, Router, Shutdown,
-    outgoing::{Outgoing, Written},
+    outgoing::{Outgoing, Written, declared},
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -173,7 +173,8 @@ impl Service<Request<Incoming>> for Exchanges {
             if let Some(control) = response.extensions_mut().remove::<Control>() {
                 streams.add(&control);
             }
-            Ok(response.map(|body| Outgoing::new(body, written, lifeline)))
+            let declared = declared(response.headers());
+            Ok(response.map(|body| Outgoing::new(body, declared, written, lifeline)))
         })
     }
 }
@@ -229,5 +230,44 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
         let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(future);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt, duplex},
+        time::Instant,
+    };
+
+    use super::*;
+    use crate::Routes;
+
+    /// How long it takes until a client that sends this and nothing more is closed, and what it gets.
+    async fn closed_after(sent: &[u8]) -> (Duration, Vec<u8>) {
+        let limits = Limits {
+            head_timeout: Duration::from_secs(10),
+            head_bytes: 64 * 1024,
+            headers: 100,
+        };
+        let (mut client, io) = duplex(1024);
+        let (_phase, shutdown) = Shutdown::channel();
+        let started = Instant::now();
+        client.write_all(sent).await.unwrap();
+        let router = Routes::new().build().unwrap();
+        serve(io, None, router, limits, shutdown).await;
+        let mut read = Vec::new();
+        client.read_to_end(&mut read).await.unwrap();
+        (started.elapsed(), read)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_never_ends_its_head_is_closed_after_the_head_timeout() {
+        for sent in [&b""[..], b"PRI * HTT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
+            let (after, read) = closed_after(sent).await;
+            assert_eq!((after.as_secs(), &*read), (10, &b""[..]), "{sent:?}");
+        }
+        let (after, _) = closed_after(b"GET / HTTP/1.1\r\nhost:").await;
+        assert_eq!(after.as_secs(), 10);
     }
 }

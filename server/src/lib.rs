@@ -45,6 +45,9 @@ mod shutdown;
 mod test_client;
 mod wire;
 
+/// The crate of HTTP's own types, in the version that this one speaks.
+pub use http;
+
 pub use self::{
     body::Body,
     exchange::{Context, Exchange},

@@ -10,6 +10,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::BoxError;
 
@@ -24,21 +25,39 @@ pub(crate) struct Outgoing {
     failure: Option<BoxError>,
     written: Written,
     lifeline: Lifeline,
+    /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
+    left: Option<u64>,
 }
 
 impl Outgoing {
-    pub(crate) fn new(body: Body, written: Written, lifeline: Lifeline) -> Self {
+    pub(crate) fn new(
+        body: Body,
+        declared: Option<u64>,
+        written: Written,
+        lifeline: Lifeline,
+    ) -> Self {
         let mut outgoing = Self {
             body,
             failure: None,
             written,
             lifeline,
+            left: declared,
         };
         if outgoing.body.is_end_stream() {
             outgoing.lifeline.served();
         }
         outgoing
     }
+
+    fn sent(&mut self, frame: &Frame<Bytes>) {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        self.left = self.left.map(|left| left.saturating_sub(length));
+    }
+}
+
+/// The length that a head declares.
+pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
 impl http_body::Body for Outgoing {
@@ -55,7 +74,10 @@ impl http_body::Body for Outgoing {
                 Poll::Ready(Some(Err(error))) => this.failure = Some(error),
                 Poll::Ready(frame) => {
                     this.written.expect_more();
-                    if frame.is_none() || this.body.is_end_stream() {
+                    if let Some(Ok(frame)) = &frame {
+                        this.sent(frame);
+                    }
+                    if frame.is_none() || this.left == Some(0) || this.body.is_end_stream() {
                         this.lifeline.served();
                     }
                     return Poll::Ready(frame);

@@ -273,3 +273,42 @@ fn configure(stream: &TcpStream) -> io::Result<()> {
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }
+
+#[cfg(test)]
+mod tests {
+    use peristyle_core::handler;
+
+    use super::*;
+    use crate::{Context, Routes};
+
+    #[tokio::test]
+    async fn the_accepted_socket_has_the_options_that_a_server_needs() {
+        let routes = Routes::new().get("/", handler(|_: &mut Context| ()));
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        let client = TcpStream::connect(address).await.unwrap();
+        let (stream, peer) = server.listener.accept().await.unwrap();
+        let socket = SockRef::from(&stream).try_clone().unwrap();
+        let mut running = Running::new(&server, routes.build().unwrap());
+        running.connect(stream, peer);
+        assert!(socket.tcp_nodelay().unwrap());
+        assert!(socket.keepalive().unwrap());
+        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
+        assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 10);
+        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
+        let user_timeout = socket.tcp_user_timeout().unwrap();
+        assert_eq!(user_timeout.map(|timeout| timeout.as_secs()), Some(60));
+        drop(client);
+    }
+
+    /// A closed connection keeps its place in the queue until it is accepted, so that few descriptors are needed.
+    #[tokio::test]
+    async fn two_thousand_clients_can_wait_to_be_accepted() {
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let address = server.local_addr().unwrap();
+        for _ in 0..2000 {
+            let connected = timeout(Duration::from_secs(20), TcpStream::connect(address)).await;
+            connected.unwrap().unwrap();
+        }
+    }
+}

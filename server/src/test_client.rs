@@ -8,7 +8,7 @@ use peristyle_core::BoxError;
 
 use crate::{
     Body, RequestBody, Router, Shutdown,
-    outgoing::{Outgoing, Written},
+    outgoing::{Outgoing, Written, declared},
 };
 
 /// Runs requests through a router in process.
@@ -108,7 +108,8 @@ impl TestRequest<'_> {
     pub async fn send(self) -> TestResponse {
         let handled = self.router.handle(self.request, None, Shutdown::never());
         let (response, lifeline) = handled.await;
-        let outgoing = |body| Outgoing::new(body, Written::default(), lifeline);
+        let declared = declared(response.headers());
+        let outgoing = |body| Outgoing::new(body, declared, Written::default(), lifeline);
         TestResponse(response.map(outgoing))
     }
 }

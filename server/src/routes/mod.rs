@@ -19,6 +19,7 @@ pub(crate) use self::table::{Found, Matched, Table};
 /// A path is matched by the most specific pattern, whatever the order of the list: a literal segment before a parameter
 /// (`/orders/{id}`), a parameter before a wildcard (`/files/{*path}`), a route of one host before those of any host. Only
 /// then the method is looked up; a method of its own goes before [`Route::any`].
+/// A pattern with a wildcard is asked only where none without one matches, and of those the longest before its wildcard first.
 ///
 /// A path matches to the letter, trailing slash included. `HEAD` is answered by the route for `GET`, and `OPTIONS` from the
 /// table, unless there are routes for them.

@@ -1,6 +1,10 @@
 //! The table that requests are looked up in.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header};
 use peristyle_core::Chain;
@@ -20,8 +24,9 @@ pub(crate) struct Table {
 
 #[derive(Debug, Default)]
 struct Paths {
-    tree: matchit::Router<usize>,
-    /// By shape of the pattern; the tree holds the indices.
+    /// By [`rank`], since one tree does not take a parameter and a wildcard at the same place.
+    trees: BTreeMap<Reverse<usize>, matchit::Router<usize>>,
+    /// By shape of the pattern; the trees hold the indices.
     shapes: HashMap<String, usize>,
     resources: Vec<Resource>,
 }
@@ -138,7 +143,8 @@ impl Paths {
             return Ok(&mut self.resources[*index]);
         }
         let index = self.resources.len();
-        let inserted = self.tree.insert(shape.clone(), index);
+        let tree = self.trees.entry(Reverse(rank(&shape))).or_default();
+        let inserted = tree.insert(shape.clone(), index);
         inserted.map_err(|refused| BadPattern::Refused(refused.to_string()))?;
         self.shapes.insert(shape, index);
         self.resources.push(Resource::default());
@@ -146,7 +152,8 @@ impl Paths {
     }
 
     fn find(&self, method: &Method, path: &str) -> Found {
-        let Ok(found) = self.tree.at(path) else {
+        let found = self.trees.values().find_map(|tree| tree.at(path).ok());
+        let Some(found) = found else {
             return Found::Nothing;
         };
         let resource = &self.resources[*found.value];
@@ -208,6 +215,15 @@ impl Resource {
         names.sort_unstable();
         names.dedup();
         HeaderValue::try_from(names.join(", ")).expect("methods are tokens")
+    }
+}
+
+/// How early a pattern is tried: those without a wildcard first, then the longest before the wildcard.
+fn rank(shape: &str) -> usize {
+    if shape.contains("{*") {
+        shape.matches('/').count()
+    } else {
+        usize::MAX
     }
 }
 

@@ -1,0 +1,32 @@
+//! Standard input, line by line.
+
+use std::{
+    io::{self, BufRead, Read},
+    thread,
+};
+
+use crate::feed::Feed;
+
+/// A line that is longer arrives in pieces, so that no input can fill the memory.
+const LONGEST: u64 = 16 * 1024;
+
+/// Publishes each line of standard input, until it ends.
+///
+/// A thread of its own, never joined, does it: a read of a terminal cannot be cancelled, and a runtime waits for its
+/// blocking tasks when it shuts down, so that tokio's standard input would hold the program until the next line. This
+/// thread simply ends with the process. What it sends goes to the feed, which is bounded and never waits.
+pub(crate) fn read_stdin(feed: Feed) -> io::Result<()> {
+    let reader = thread::Builder::new().name("stdin".to_owned());
+    reader.spawn(move || publish_lines(io::stdin().lock(), &feed))?;
+    Ok(())
+}
+
+fn publish_lines(mut input: impl BufRead, feed: &Feed) {
+    let mut line = Vec::new();
+    // A read that fails is the end too: there is nobody to ask for another terminal.
+    while let Ok(1..) = input.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
+        let text = String::from_utf8_lossy(&line);
+        feed.publish("line", text.trim_end_matches(['\r', '\n']));
+        line.clear();
+    }
+}

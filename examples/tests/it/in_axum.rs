@@ -1,0 +1,61 @@
+use peristyle::BoxError;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+};
+
+#[path = "../../in_axum.rs"]
+#[expect(dead_code, reason = "its `main` is not run")]
+mod example;
+
+/// The head and the body of the answer, as they are on the wire.
+async fn get(path: &str) -> Result<(String, String), BoxError> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let mut server = JoinSet::new();
+    server.spawn(async { axum::serve(listener, example::app()).await });
+
+    let mut stream = TcpStream::connect(address).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of the head")?;
+    Ok((head.to_owned(), body.to_owned()))
+}
+
+#[tokio::test]
+async fn axum_sends_an_event_stream_in_chunks() -> Result<(), BoxError> {
+    let (head, body) = get("/events").await?;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(
+        head.contains("\r\ncontent-type: text/event-stream; charset=utf-8\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains("\r\ntransfer-encoding: chunked\r\n"),
+        "{head}"
+    );
+    assert_eq!(
+        body,
+        "9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn axum_sends_a_streamed_body_in_chunks() -> Result<(), BoxError> {
+    let (head, body) = get("/lines").await?;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains("\r\nx-accel-buffering: no\r\n"), "{head}");
+    assert!(
+        head.contains("\r\ntransfer-encoding: chunked\r\n"),
+        "{head}"
+    );
+    assert_eq!(
+        body,
+        "7\r\nline 1\n\r\n7\r\nline 2\n\r\n7\r\nline 3\n\r\n0\r\n\r\n"
+    );
+    Ok(())
+}

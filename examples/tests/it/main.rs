@@ -1,0 +1,7 @@
+//! Each example does what it says, and nginx passes on what it pushes.
+
+mod hello;
+mod in_axum;
+mod proxy;
+mod stream_lines;
+mod takes_time;

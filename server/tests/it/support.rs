@@ -1,0 +1,208 @@
+//! A server on a loopback socket, clients that write raw bytes, and bodies that are fed by hand.
+
+use std::{
+    future::Future,
+    net::SocketAddr,
+    pin::Pin,
+    sync::Mutex,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http_body::Frame;
+use peristyle_core::{BoxError, Controlled, End, Interceptor, Name, Stages, Step};
+use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+    time::timeout,
+};
+
+/// Far more than any test needs: a test that hangs fails instead.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(20), future)
+        .await
+        .expect("it happens soon")
+}
+
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    end: oneshot::Sender<()>,
+    serving: JoinSet<()>,
+}
+
+impl Running {
+    pub(crate) async fn start(router: Router) -> Self {
+        Self::start_with(router, |server| server).await
+    }
+
+    pub(crate) async fn start_with(router: Router, set: impl FnOnce(Server) -> Server) -> Self {
+        let server = set(Server::bind("127.0.0.1:0").await.unwrap());
+        let address = server.local_addr().unwrap();
+        let (end, ended) = oneshot::channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(server.serve_until(router, async { drop(ended.await) }));
+        Self {
+            address,
+            end,
+            serving,
+        }
+    }
+
+    pub(crate) async fn connect(&self) -> Client {
+        Client(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    /// What comes back for these bytes, up to the end of the connection.
+    pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
+        let mut client = self.connect().await;
+        client.send(bytes).await;
+        client.rest().await
+    }
+
+    /// Tells the server to end. Returns its task.
+    pub(crate) fn end(self) -> JoinSet<()> {
+        self.end.send(()).unwrap();
+        self.serving
+    }
+
+    pub(crate) async fn ended(self) {
+        finished(self.end()).await;
+    }
+}
+
+pub(crate) async fn finished(mut serving: JoinSet<()>) {
+    soon(serving.join_next()).await.unwrap().unwrap();
+}
+
+pub(crate) struct Client(pub(crate) TcpStream);
+
+impl Client {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        soon(self.0.write_all(bytes.as_ref())).await.unwrap();
+    }
+
+    /// Reads up to and with `end`, and nothing after it. Without the `date`.
+    pub(crate) async fn until(&mut self, end: &str) -> String {
+        let mut read = Vec::new();
+        while !read.ends_with(end.as_bytes()) {
+            let byte = soon(self.0.read_u8()).await;
+            let so_far = || String::from_utf8_lossy(&read).into_owned();
+            read.push(byte.unwrap_or_else(|error| panic!("{error} after {:?}", so_far())));
+        }
+        undated(&read)
+    }
+
+    /// Reads to the end of the connection. Without the `date`.
+    pub(crate) async fn rest(mut self) -> String {
+        undated(&self.rest_bytes().await)
+    }
+
+    pub(crate) async fn rest_bytes(&mut self) -> Vec<u8> {
+        let mut read = Vec::new();
+        soon(self.0.read_to_end(&mut read)).await.unwrap();
+        read
+    }
+}
+
+fn undated(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.split_inclusive('\n')
+        .filter(|line| !line.starts_with("date: "))
+        .collect()
+}
+
+/// A GET request after which the connection ends.
+pub(crate) fn get(path: &str) -> String {
+    request("GET", path)
+}
+
+pub(crate) fn request(method: &str, path: &str) -> String {
+    format!("{method} {path} HTTP/1.1\r\nhost: example.org\r\nconnection: close\r\n\r\n")
+}
+
+/// A handler that can answer once.
+pub(crate) fn once<R: Send>(answer: R) -> impl Fn(&mut Context) -> R + Send + Sync {
+    let answer = Mutex::new(Some(answer));
+    move |_| answer.lock().unwrap().take().expect("it is asked once")
+}
+
+/// Sends when it is dropped.
+pub(crate) struct Dropped(pub(crate) mpsc::Sender<()>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        let _ = self.0.try_send(());
+    }
+}
+
+pub(crate) type Values = mpsc::Sender<Result<Bytes, BoxError>>;
+
+/// A body that yields what it is sent, and ends when it is told to drain.
+pub(crate) struct Fed {
+    values: mpsc::Receiver<Result<Bytes, BoxError>>,
+    pub(crate) controlled: Option<Controlled>,
+    pub(crate) dropped: Option<Dropped>,
+}
+
+impl Fed {
+    pub(crate) fn new() -> (Values, Self) {
+        let (sender, values) = mpsc::channel(64);
+        let body = Self {
+            values,
+            controlled: None,
+            dropped: None,
+        };
+        (sender, body)
+    }
+
+    pub(crate) fn response(self) -> Response {
+        Response::new(peristyle_server::Body::new(self))
+    }
+}
+
+impl http_body::Body for Fed {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Some(controlled) = &mut self.controlled {
+            if controlled.poll_drain(cx).is_ready() {
+                controlled.end(End::Drained);
+                return Poll::Ready(None);
+            }
+        }
+        let value = self.values.poll_recv(cx);
+        value.map(|value| value.map(|value| value.map(Frame::data)))
+    }
+}
+
+/// An interceptor that waits in `enter` for ever, having sent its exchange's `disconnected`.
+pub(crate) struct Waits {
+    pub(crate) entered: mpsc::Sender<Disconnected>,
+    pub(crate) dropped: mpsc::Sender<()>,
+}
+
+impl Interceptor<Exchange> for Waits {
+    fn stages(&self) -> Stages {
+        Stages::ENTER
+    }
+
+    fn name(&self) -> Name {
+        Name::new("waits").unwrap()
+    }
+
+    fn enter<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
+        Step::later(async move {
+            let _dropped = Dropped(self.dropped.clone());
+            let _ = self.entered.send(cx.disconnected()).await;
+            std::future::pending().await
+        })
+    }
+}
