@@ -21,10 +21,9 @@ mod walks;
 
 use std::{convert::Infallible, env, net::SocketAddr, process::ExitCode, time::Duration};
 
-use http::StatusCode;
 use peristyle::{
     BoxError, Chain, before, handler,
-    server::{Context, Html, IntoResponse, Problem, Router, Routes, Server},
+    server::{Context, Html, IntoResponse, Problem, Router, Routes, Server, http::StatusCode},
     sse::{Drain, EventStream},
 };
 use tokio::task::JoinSet;

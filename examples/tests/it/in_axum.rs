@@ -39,7 +39,7 @@ async fn axum_sends_an_event_stream_in_chunks() -> Result<(), BoxError> {
     );
     assert_eq!(
         body,
-        "9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
+        "3\r\n:\n\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
     );
     Ok(())
 }

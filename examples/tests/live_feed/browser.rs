@@ -1,4 +1,4 @@
-//! A real browser, driven over the Chrome DevTools Protocol.
+//! A real browser, driven over the Chrome `DevTools` Protocol.
 
 use std::{
     env, fs,

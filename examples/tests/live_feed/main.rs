@@ -93,7 +93,7 @@ fn bad_requests_are_refused() {
     assert!(unknown.starts_with("HTTP/1.1 404 "), "{unknown}");
     let method = program::get(feed.address(), "/publish");
     assert!(method.starts_with("HTTP/1.1 405 "), "{method}");
-    assert!(method.contains("allow: POST"), "{method}");
+    assert!(method.contains("allow: OPTIONS, POST\r\n"), "{method}");
 }
 
 #[test]

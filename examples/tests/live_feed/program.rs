@@ -4,7 +4,7 @@ use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
     net::{Shutdown, TcpStream},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     sync::{Once, mpsc},
     thread,
@@ -46,7 +46,7 @@ impl Program {
         };
         let first = program.stdout.recv_timeout(LIMIT).expect("a first line");
         let address = first.strip_prefix("listening on http://");
-        program.address = address.expect("its address").to_owned();
+        program.address = String::from(address.expect("its address"));
         program
     }
 
@@ -116,24 +116,18 @@ fn binary() -> PathBuf {
     static BUILT: Once = Once::new();
     let test = env::current_exe().unwrap();
     let profile = test.ancestors().nth(2).unwrap();
-    let binary = profile.join("examples").join("live_feed");
-    BUILT.call_once(|| {
-        if !binary.exists() {
-            build(profile.file_name().is_some_and(|name| name == "release"));
-        }
-    });
-    binary
+    BUILT.call_once(|| build(profile));
+    profile.join("examples").join("live_feed")
 }
 
-/// Cargo builds the examples before the tests, unless it was asked for this one test only.
-fn build(release: bool) {
+/// Cargo builds the examples before the tests only when it was asked for neither by name. A binary that is there may be of
+/// yesterday.
+fn build(profile: &Path) {
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--package", env!("CARGO_PKG_NAME")]);
-    cargo.args(["--example", "live_feed"]);
-    cargo.args(release.then_some("--release"));
-    let target = env::current_exe().unwrap();
-    cargo.arg("--target-dir");
-    cargo.arg(target.ancestors().nth(3).unwrap());
+    cargo.args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME")]);
+    cargo.args(["--example", "live_feed", "--target-dir"]);
+    cargo.arg(profile.parent().unwrap());
+    cargo.args(profile.ends_with("release").then_some("--release"));
     assert!(cargo.status().unwrap().success(), "the example builds");
 }
 
