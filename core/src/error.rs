@@ -189,14 +189,32 @@ impl fmt::Debug for Error {
     }
 }
 
-/// The source of an error whose stage panicked: the panic's text.
+/// A panic that was caught, with its text: the source of the error of a stage that panicked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Panicked {
     message: String,
 }
 
 impl Panicked {
-    pub(crate) fn new(payload: Box<dyn Any + Send>) -> Self {
+    /// Runs `f`, which calls code of somebody else.
+    ///
+    /// ```
+    /// use peristyle_core::Panicked;
+    ///
+    /// assert_eq!(Panicked::catch(|| 7), Ok(7));
+    /// let panicked = Panicked::catch(|| panic!("no more paper")).unwrap_err();
+    /// assert_eq!(panicked.message(), "no more paper");
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When `f` panics. What it borrowed may be half-done; whoever catches drops it or can tell its state otherwise.
+    pub fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Self> {
+        catch_unwind(AssertUnwindSafe(f)).map_err(Self::new)
+    }
+
+    /// The panic that a thread or a task ended with.
+    pub fn new(payload: Box<dyn Any + Send>) -> Self {
         let text = payload.downcast_ref::<&'static str>().copied();
         let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
         let message = text.unwrap_or("a value that is not text").to_owned();

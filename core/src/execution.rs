@@ -9,7 +9,6 @@
 
 use std::{
     future::{Future, poll_fn},
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::pin,
     task::Poll,
 };
@@ -217,12 +216,12 @@ fn raise<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, source: BoxError)
 }
 
 /// A panic is an error of the stage that was running.
-fn fail_here<T: 'static>(cx: &mut Context<T>, panicked: BoxError) {
+fn fail_here<T: 'static>(cx: &mut Context<T>, panicked: Panicked) {
     let Some((stage, link)) = cx.whereabouts() else {
         return;
     };
     let link = link.clone();
-    raise(&link, cx, stage, panicked);
+    raise(&link, cx, stage, panicked.into());
     ends(&link, cx, stage, Ended::Failed);
     cx.walk_mut().turn_back();
 }
@@ -260,19 +259,15 @@ fn tell_after<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage, ended: 
 }
 
 /// Polls and drops a future that runs foreign code. `Err` is its panic.
-async fn shielded<R>(future: impl Future<Output = R>) -> Result<R, BoxError> {
+async fn shielded<R>(future: impl Future<Output = R>) -> Result<R, Panicked> {
     let mut future = pin!(Some(future));
     let result = poll_fn(|task| {
         let running = future.as_mut().as_pin_mut().expect("taken only below");
-        match shield(|| running.poll(task)) {
+        match Panicked::catch(|| running.poll(task)) {
             Ok(poll) => poll.map(Ok),
             Err(panicked) => Poll::Ready(Err(panicked)),
         }
     })
     .await;
-    shield(|| future.set(None)).and(result)
-}
-
-fn shield<R>(run: impl FnOnce() -> R) -> Result<R, BoxError> {
-    catch_unwind(AssertUnwindSafe(run)).map_err(|payload| Panicked::new(payload).into())
+    Panicked::catch(|| future.set(None)).and(result)
 }

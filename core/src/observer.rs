@@ -1,11 +1,8 @@
 //! Those who watch an execution.
 
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::{Context, Error, ExecutionId, Link, Name, Stage, error::Panicked};
+use crate::{Context, Error, ExecutionId, Link, Name, Panicked, Stage};
 
 /// Is told of each stage before it runs and after it has ended. It can change nothing.
 ///
@@ -56,9 +53,8 @@ pub enum Ending<'a> {
 /// Tells each observer, shielding the execution from it.
 pub(crate) fn tell<T: 'static>(cx: &Context<T>, say: impl Fn(&dyn Observer<T>)) {
     for observer in cx.observers() {
-        let told = catch_unwind(AssertUnwindSafe(|| say(&**observer)));
-        if let Err(payload) = told {
-            report(&Panicked::new(payload));
+        if let Err(panicked) = Panicked::catch(|| say(&**observer)) {
+            report(&panicked);
         }
     }
 }

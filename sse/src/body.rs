@@ -1,9 +1,7 @@
 //! The body of a response that is a stream of events.
 
 use std::{
-    any::Any,
     fmt, mem,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll, ready},
     time::Duration,
@@ -12,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame};
-use peristyle_core::{BoxError, Controlled, End};
+use peristyle_core::{BoxError, Controlled, End, Panicked};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
@@ -149,9 +147,9 @@ where
         let Some(source) = self.project().source.as_pin_mut() else {
             return Poll::Ready(None);
         };
-        match catch_unwind(AssertUnwindSafe(|| source.poll_next(cx))) {
+        match Panicked::catch(|| source.poll_next(cx)) {
             Ok(polled) => polled.map_err(Into::into),
-            Err(payload) => Poll::Ready(Some(Err(panicked(&*payload)))),
+            Err(panicked) => Poll::Ready(Some(Err(panicked.into()))),
         }
     }
 }
@@ -265,11 +263,4 @@ impl<S> fmt::Debug for EventBody<S> {
             .field("drain", &self.drain)
             .finish_non_exhaustive()
     }
-}
-
-fn panicked(payload: &(dyn Any + Send)) -> BoxError {
-    let text = payload.downcast_ref::<&'static str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    let text = text.unwrap_or("a value that is not text");
-    format!("the source of events panicked: {text}").into()
 }

@@ -12,7 +12,7 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use peristyle_core::{
-    BoxError, End,
+    BoxError, End, Panicked,
     channel::{Receiver, Sender},
 };
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
@@ -56,7 +56,7 @@ where
 
 fn run(producer: impl FnOnce(&mut Writer) -> Outcome, sender: Sender<Bytes>) -> Outcome {
     let mut writer = Writer::new(sender);
-    let outcome = Error::catch(|| producer(&mut writer));
+    let outcome = Panicked::catch(|| producer(&mut writer));
     // What was written before an error or a panic is sent before it.
     let flushed = writer.flush();
     outcome??;
@@ -99,14 +99,14 @@ impl Task {
         };
         let joined = ready!(Pin::new(handle).poll(cx));
         *self = Self::Over;
-        Poll::Ready(joined.unwrap_or_else(|error| Err(not_joined(error).into())))
+        Poll::Ready(joined.unwrap_or_else(|error| Err(not_joined(error))))
     }
 }
 
-fn not_joined(error: JoinError) -> Error {
+fn not_joined(error: JoinError) -> BoxError {
     match error.try_into_panic() {
-        Ok(payload) => Error::panicked(&*payload),
-        Err(_) => Error::not_run(),
+        Ok(payload) => Panicked::new(payload).into(),
+        Err(_) => Error::not_run().into(),
     }
 }
 

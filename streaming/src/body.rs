@@ -9,7 +9,7 @@ use std::{
 use bytes::Bytes;
 use futures_core::Stream;
 use http_body::{Body, Frame, SizeHint};
-use peristyle_core::{BoxError, Controlled, End};
+use peristyle_core::{BoxError, Controlled, End, Panicked};
 use pin_project_lite::pin_project;
 
 use crate::{Error, drain::Drain, length::Length, source::Source};
@@ -81,9 +81,9 @@ impl<S> StreamBody<S> {
     }
 
     /// Drops the stream, once its producer knows why, then tells the host.
-    fn end(self: Pin<&mut Self>, why: End) -> Result<(), Error> {
+    fn end(self: Pin<&mut Self>, why: End) -> Result<(), Panicked> {
         let mut this = self.project();
-        let dropped = Error::catch(|| {
+        let dropped = Panicked::catch(|| {
             if let Some(source) = this.source.as_mut().as_pin_mut() {
                 source.close(why);
             }
@@ -120,7 +120,7 @@ impl<S> StreamBody<S> {
         let Some(source) = this.source.as_pin_mut() else {
             return Poll::Ready(Polled::End);
         };
-        let polled = Error::catch(|| (this.poll)(source.project().stream, cx));
+        let polled = Panicked::catch(|| (this.poll)(source.project().stream, cx));
         polled.unwrap_or_else(|panicked| Poll::Ready(Polled::Error(panicked.into())))
     }
 

@@ -1,22 +1,18 @@
 //! What a body fails with on its own account.
 
-use std::{
-    any::Any,
-    error, fmt,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use std::{error, fmt};
 
 use http::header::InvalidHeaderValue;
 use peristyle_core::End;
 
-/// An error of a [`StreamBody`](crate::StreamBody) that is not its source's own: those are passed on as they are.
+/// An error of a [`StreamBody`](crate::StreamBody) that is not its source's own: those are passed on as they are, and a
+/// source that panics ends the body with a [`Panicked`](peristyle_core::Panicked).
 ///
 /// It is found by `downcast_ref` in the error of the body.
 pub struct Error(Box<Kind>);
 
 #[derive(Debug)]
 enum Kind {
-    Panicked { message: String },
     TooLong { declared: u64 },
     TooShort { declared: u64, missing: u64 },
     Drained { why: End },
@@ -25,18 +21,6 @@ enum Kind {
 }
 
 impl Error {
-    /// Runs code of a source. Whatever a panic leaves half-done is dropped, not used further.
-    pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, Self> {
-        catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Self::panicked(&*payload))
-    }
-
-    pub(crate) fn panicked(payload: &(dyn Any + Send)) -> Self {
-        let text = payload.downcast_ref::<&'static str>().copied();
-        let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        let message = text.unwrap_or("a value that is not text").to_owned();
-        Self::new(Kind::Panicked { message })
-    }
-
     pub(crate) fn too_long(declared: u64) -> Self {
         Self::new(Kind::TooLong { declared })
     }
@@ -59,12 +43,6 @@ impl Error {
 
     fn new(kind: Kind) -> Self {
         Self(Box::new(kind))
-    }
-
-    /// Whether the source panicked. An async function given to [`produce`](crate::produce) that panics is reported by core's
-    /// [`Aborted`](peristyle_core::channel::Aborted) instead.
-    pub fn is_panic(&self) -> bool {
-        matches!(*self.0, Kind::Panicked { .. })
     }
 
     /// Whether the source was longer or shorter than the length that was declared.
@@ -95,7 +73,6 @@ impl error::Error for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &*self.0 {
-            Kind::Panicked { message } => write!(f, "the source panicked: {message}"),
             Kind::TooLong { declared } => {
                 write!(f, "the source has more than the {declared} bytes declared")
             }

@@ -3,7 +3,6 @@
 use std::{
     fmt,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -11,7 +10,7 @@ use std::{
 use futures_core::Stream;
 
 use super::{Aborted, Receiver, Sender, channel};
-use crate::{BoxError, BoxFuture, End, IntoOutcome, error::Panicked};
+use crate::{BoxError, BoxFuture, End, IntoOutcome, Panicked};
 
 /// A stream of what a producer function sends.
 ///
@@ -57,11 +56,10 @@ impl<V> Produced<V> {
         let Some(producer) = &mut self.producer else {
             return;
         };
-        let polled = catch_unwind(AssertUnwindSafe(|| producer.as_mut().poll(cx)));
-        let outcome = match polled {
+        let outcome = match Panicked::catch(|| producer.as_mut().poll(cx)) {
             Ok(Poll::Pending) => return,
             Ok(Poll::Ready(outcome)) => outcome,
-            Err(payload) => Err(Panicked::new(payload).into()),
+            Err(panicked) => Err(panicked.into()),
         };
         let dropped = self.drop_producer();
         match outcome.and(dropped) {
@@ -72,8 +70,7 @@ impl<V> Produced<V> {
 
     fn drop_producer(&mut self) -> Result<(), BoxError> {
         let producer = self.producer.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(producer)));
-        dropped.map_err(|payload| Panicked::new(payload).into())
+        Panicked::catch(|| drop(producer)).map_err(Into::into)
     }
 
     /// The one error that the stream gives: what the producer ended with says more than that its sender was dropped.

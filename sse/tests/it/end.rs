@@ -43,16 +43,10 @@ fn a_panic_of_the_source_comes_after_its_events_and_is_never_a_clean_end() {
     for (payload, error) in [
         (
             (|| panic!("the tap broke")) as fn(),
-            "the source of events panicked: the tap broke",
+            "panicked: the tap broke",
         ),
-        (
-            || panic!("tap {}", 7),
-            "the source of events panicked: tap 7",
-        ),
-        (
-            || panic_any(7),
-            "the source of events panicked: a value that is not text",
-        ),
+        (|| panic!("tap {}", 7), "panicked: tap 7"),
+        (|| panic_any(7), "panicked: a value that is not text"),
     ] {
         let (ends, stream) = Ends::of(panics(payload));
         let mut client = Client::open(stream);

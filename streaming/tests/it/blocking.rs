@@ -12,8 +12,8 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use peristyle_core::{BoxError, Control, End};
-use peristyle_streaming::{Blocking, Error, StreamBody, Streaming, write_blocking};
+use peristyle_core::{BoxError, Control, End, Panicked};
+use peristyle_streaming::{Blocking, StreamBody, Streaming, write_blocking};
 use tokio::{
     sync::mpsc,
     task::{JoinSet, spawn_blocking},
@@ -209,8 +209,8 @@ async fn a_panic_aborts_after_all_that_was_written_with_its_text() {
 
     assert_eq!(value(&mut body).await, "one");
     let error: BoxError = body.frame().await.unwrap().unwrap_err();
-    assert!(error.downcast_ref::<Error>().unwrap().is_panic());
-    assert_eq!(error.to_string(), "the source panicked: no paper");
+    assert!(error.is::<Panicked>());
+    assert_eq!(error.to_string(), "panicked: no paper");
     assert!(body.frame().await.is_none());
     assert_eq!(control.end(), Some(End::Failed));
 }

@@ -3,8 +3,8 @@
 use std::{convert::Infallible, io, task::Poll};
 
 use async_stream::stream;
-use peristyle_core::{BoxError, End, channel::Aborted};
-use peristyle_streaming::{Error, Streaming, channel, from_iter, from_reader, produce};
+use peristyle_core::{BoxError, End, Panicked, channel::Aborted};
+use peristyle_streaming::{Streaming, channel, from_iter, from_reader, produce};
 use tokio_test::io::Builder;
 
 use crate::client::Client;
@@ -68,8 +68,8 @@ fn a_panic_of_a_stream_comes_after_the_values_before_it() {
 
     assert_eq!(client.value(), "one");
     let error = client.error();
-    assert!(error.downcast_ref::<Error>().unwrap().is_panic());
-    assert_eq!(error.to_string(), "the source panicked: no paper");
+    assert!(error.is::<Panicked>());
+    assert_eq!(error.to_string(), "panicked: no paper");
     client.assert_over(End::Failed);
 }
 
@@ -83,7 +83,7 @@ fn a_panic_of_a_conversion_is_an_error() {
     }
     let mut client = Client::of(from_iter([Hollow]));
 
-    assert_eq!(client.error().to_string(), "the source panicked: hollow");
+    assert_eq!(client.error().to_string(), "panicked: hollow");
     client.assert_over(End::Failed);
 }
 
@@ -103,7 +103,7 @@ fn a_panic_while_the_ended_stream_is_dropped_is_an_error() {
     }
     let mut client = Client::of(from_iter(Trap));
 
-    assert_eq!(client.error().to_string(), "the source panicked: trapped");
+    assert_eq!(client.error().to_string(), "panicked: trapped");
     client.assert_over(End::Failed);
 }
 
