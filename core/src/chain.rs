@@ -9,7 +9,7 @@ use std::{
     task::{self, Poll, Waker},
 };
 
-use crate::{Context, Error, Link, Name, execution::Run, walk::Walk};
+use crate::{Context, Detachable, Error, Link, Name, Rest, before, execution::Run, walk::Walk};
 
 /// Interceptors in the order in which they are entered.
 ///
@@ -84,9 +84,47 @@ impl<T: Send + 'static> Chain<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the stage where it waits, and no other stage runs. The context can be used again.
+    /// Dropping the future drops the stage where it waits; then each interceptor entered and not yet asked to leave is
+    /// cancelled, innermost first ([`Interceptor::cancel`](crate::Interceptor::cancel)). No other stage runs. The context can
+    /// be used again.
     pub async fn run(&self, cx: &mut Context<T>) -> Result<(), Error> {
         Run::new(cx, Walk::along(self), None).whole().await
+    }
+
+    /// Runs the chain on a context that the run owns, so that a stage can detach it ([`Context::detach`]) from the one who
+    /// waits for it: `spawn` is given the rest of the run if the [`Detachable`] is dropped after that.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// async fn charge(cx: &mut Context<u32>) {
+    ///     tokio::task::yield_now().await;
+    ///     **cx += 1;
+    /// }
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// let chain = Chain::from(before(charge)).detached();
+    /// let host = |rest| drop(tokio::spawn(async { drop(rest.await) }));
+    /// let (cx, result) = chain.run_detachable(Context::new(41), host).await;
+    /// assert!(result.is_ok());
+    /// assert_eq!(*cx, 42);
+    /// # });
+    /// ```
+    #[must_use = "futures do nothing unless polled"]
+    pub fn run_detachable<S: FnOnce(Rest<T>) + Unpin>(
+        &self,
+        cx: Context<T>,
+        spawn: S,
+    ) -> Detachable<T, S> {
+        Detachable::new(self, cx, spawn)
+    }
+
+    /// The same chain behind an interceptor that detaches the execution: what follows runs to its end although the client
+    /// has left. Fails where the host cannot run it further.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let detach = before(|cx: &mut Context<T>| cx.detach()).named("detach");
+        Self::from(detach).then(self)
     }
 
     /// Runs a chain whose stages all answer at once, without a runtime.

@@ -1,14 +1,25 @@
 //! What an execution carries from stage to stage.
 
 use std::{
-    error, fmt, mem,
+    error, fmt,
+    future::Future,
+    mem,
     ops::{Deref, DerefMut},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use smallvec::SmallVec;
+use tokio::time::Instant;
 
-use crate::{Chain, Error, ExecutionId, Link, Name, Observer, Stage, walk::Walk};
+use crate::{
+    Binding, BoxError, Chain, Error, ExecutionId, IntoOutcome, Link, Missing, Name, NotDetachable,
+    Observer, Stage,
+    binding::Bindings,
+    detachable::Detach,
+    surroundings::{self, Parts, Surroundings},
+    values::Values,
+    walk::Walk,
+};
 
 /// A value on its walk through a chain, and the walk itself.
 ///
@@ -24,6 +35,13 @@ pub struct Context<T> {
     observers: Vec<Arc<dyn Observer<T>>>,
     pending: Option<Error>,
     recovered: Option<Error>,
+    values: Values,
+    bindings: Bindings,
+    /// What was set before the run for the run.
+    ahead: Mutex<Surroundings>,
+    detach: Option<Detach>,
+    /// When the stage that is running began, if it is observed.
+    began: Option<Instant>,
 }
 
 type Terminator<T> = Box<dyn Fn(&Context<T>) -> bool + Send + Sync>;
@@ -45,6 +63,11 @@ impl<T> Context<T> {
             observers: Vec::new(),
             pending: None,
             recovered: None,
+            values: Values::default(),
+            bindings: Bindings::default(),
+            ahead: Mutex::default(),
+            detach: None,
+            began: None,
         }
     }
 
@@ -92,6 +115,104 @@ impl<T> Context<T> {
         }
     }
 
+    /// Ends a stage that waits as soon as `interrupt` yields an error: the stage's future is dropped and the error is raised in
+    /// its place.
+    ///
+    /// Holds from here on, for the stage that calls this too, until the run ends, `interrupt` has yielded, another takes its
+    /// place, or [`uninterrupted`](Self::uninterrupted) removes it. A stage that answers at once is never interrupted, nor is an
+    /// error stage: it may have the interruption to tell of. Called before a run it holds for the next run.
+    pub fn interrupt_with<E: Into<BoxError>>(
+        &mut self,
+        interrupt: impl Future<Output = E> + Send + 'static,
+    ) {
+        let interrupt = Box::pin(async move { interrupt.await.into() });
+        let handling = self.pending.is_some();
+        let _former = self.surround(|parts| {
+            parts.handling = handling;
+            parts.interrupt.replace(interrupt)
+        });
+    }
+
+    /// Removes what [`interrupt_with`](Self::interrupt_with) set.
+    pub fn uninterrupted(&mut self) {
+        let _former = self.surround(|parts| parts.interrupt.take());
+    }
+
+    /// Calls `callback` at the next stage that returns something to wait for, before it is waited for. Once at most.
+    ///
+    /// The stage fails when `callback` does, without having waited. Called before a run it holds for the next run.
+    pub fn on_first_wait<R: IntoOutcome>(&mut self, callback: impl FnOnce() -> R + Send + 'static) {
+        let callback = Box::new(|| callback().into_outcome());
+        self.surround(|parts| parts.first_wait.push(callback));
+    }
+
+    /// Binds `binding` to `value` for the rest of this execution: every later stage sees it, on the way in and back, and
+    /// every function that they call, without being given it.
+    ///
+    /// What a stage binds is unbound when its run ends; what is bound before a run stays bound in each run of this context.
+    /// Tasks that a stage spawns do not see it; [`blocking`](crate::blocking) does.
+    pub fn bind<V: Send + Sync + 'static>(&mut self, binding: &'static Binding<V>, value: V) {
+        self.bindings.bind(binding.key(), Arc::new(value));
+        self.show_bindings();
+    }
+
+    /// Ends what [`bind`](Self::bind) began.
+    pub fn unbind<V: Send + Sync + 'static>(&mut self, binding: &'static Binding<V>) {
+        self.bindings.unbind(binding.key());
+        self.show_bindings();
+    }
+
+    /// The names of the bindings in force.
+    pub fn bindings(&self) -> impl Iterator<Item = &'static str> {
+        self.bindings.names()
+    }
+
+    /// Leaves a value for later stages. Gives back the one of the same type that was there.
+    pub fn insert<V: Send + Sync + 'static>(&mut self, value: V) -> Option<V> {
+        self.values.insert(value)
+    }
+
+    /// The value of this type that was left by an earlier stage.
+    pub fn get<V: Send + Sync + 'static>(&self) -> Option<&V> {
+        self.values.get()
+    }
+
+    /// The value of this type that was left by an earlier stage, to be changed.
+    pub fn get_mut<V: Send + Sync + 'static>(&mut self) -> Option<&mut V> {
+        self.values.get_mut()
+    }
+
+    /// Takes the value of this type that was left by an earlier stage.
+    pub fn remove<V: Send + Sync + 'static>(&mut self) -> Option<V> {
+        self.values.remove()
+    }
+
+    /// The value of this type that an earlier stage must have left.
+    ///
+    /// # Errors
+    ///
+    /// When none has. The error names the type, and the interceptor that requires it.
+    pub fn require<V: Send + Sync + 'static>(&self) -> Result<&V, Missing> {
+        let missing = || Missing::new::<V>(self.whereabouts().map(|(_, link)| link.name().clone()));
+        self.values.get().ok_or_else(missing)
+    }
+
+    /// The paths of the types of the values that were left, in no particular order.
+    pub fn value_types(&self) -> impl Iterator<Item = &'static str> {
+        self.values.type_names()
+    }
+
+    /// Lets what follows run to its end although nobody waits for it any more: the host goes on with it.
+    ///
+    /// # Errors
+    ///
+    /// When the host does not run this by [`Chain::run_detachable`].
+    pub fn detach(&mut self) -> Result<(), NotDetachable> {
+        let detach = self.detach.as_ref().ok_or(NotDetachable(()))?;
+        detach.call();
+        Ok(())
+    }
+
     /// The names of the interceptors still to come, in order.
     pub fn queue(&self) -> impl Iterator<Item = &Name> {
         self.walk.queue().map(Link::name)
@@ -106,6 +227,22 @@ impl<T> Context<T> {
     /// The identity of this execution.
     pub fn id(&self) -> &ExecutionId {
         &self.id
+    }
+
+    /// Runs a chain inside a stage, on this context; see [`Chain::run`].
+    ///
+    /// # Errors
+    ///
+    /// The error that no error stage of `chain` handled.
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`Chain::run`].
+    pub async fn run(&mut self, chain: &Chain<T>) -> Result<(), Error>
+    where
+        T: Send + 'static,
+    {
+        chain.run(self).await
     }
 
     /// The last error that an error stage handled in this run.
@@ -124,6 +261,28 @@ impl<T> Context<T> {
     /// The value, for good.
     pub fn into_inner(self) -> T {
         self.value
+    }
+
+    /// Changes what surrounds the run that is under way, or else the next.
+    fn surround<R>(&mut self, change: impl FnOnce(&mut Parts) -> R) -> R {
+        if self.walk.is_under_way() {
+            surroundings::change_here(change)
+        } else {
+            self.ahead_mut().change(change)
+        }
+    }
+
+    fn show_bindings(&self) {
+        if self.walk.is_under_way() {
+            let bindings = self.bindings.clone();
+            let _former =
+                surroundings::change_here(|parts| mem::replace(&mut parts.bindings, bindings));
+        }
+    }
+
+    fn ahead_mut(&mut self) -> &mut Surroundings {
+        let ahead = self.ahead.get_mut();
+        ahead.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn on_the_way_in(&mut self) -> Result<&mut Walk<T>, NotEntering> {
@@ -156,7 +315,19 @@ impl<T> Context<T> {
             recovered: self.recovered.take(),
             terminators: self.terminators.len(),
             observers: self.observers.len(),
+            bindings: self.bindings.clone(),
+            began: self.began.take(),
         }
+    }
+
+    /// What surrounds a run that begins.
+    pub(crate) fn take_surroundings(&mut self) -> Surroundings {
+        let mut surroundings = mem::take(self.ahead_mut());
+        if !self.bindings.is_empty() {
+            let bindings = self.bindings.clone();
+            surroundings.change(|parts| parts.bindings = bindings);
+        }
+        surroundings
     }
 
     /// Takes up the walk that was under way. What the stages of the run added ends with it.
@@ -167,6 +338,8 @@ impl<T> Context<T> {
         self.first_terminator = course.first_terminator;
         self.terminators.truncate(course.terminators);
         self.observers.truncate(course.observers);
+        self.bindings = course.bindings;
+        self.began = course.began;
     }
 
     /// The stage that is running and whose it is. `None` when none has been reached.
@@ -217,6 +390,18 @@ impl<T> Context<T> {
             self.recovered = Some(handled);
         }
     }
+
+    pub(crate) fn begin(&mut self, at: Option<Instant>) {
+        self.began = at;
+    }
+
+    pub(crate) fn began(&self) -> Option<Instant> {
+        self.began
+    }
+
+    pub(crate) fn set_detach(&mut self, detach: Detach) {
+        self.detach = Some(detach);
+    }
 }
 
 /// What of a context belongs to one run.
@@ -227,6 +412,8 @@ pub(crate) struct Course<T> {
     first_terminator: usize,
     terminators: usize,
     observers: usize,
+    bindings: Bindings,
+    began: Option<Instant>,
 }
 
 impl<T> Deref for Context<T> {

@@ -5,19 +5,22 @@
 //! links entered, and each is asked once: its leave stage, or its error stage while an error is pending. A stage that
 //! answers at once is a call in a loop; one that waits is awaited in its place, so that nothing else can differ.
 //!
-//! One guard around the whole walk catches panics. The cursor says whose stage it was, and the walk goes on from there.
+//! What cuts a stage off from outside, a panic or an interrupt, drops the walk. The cursor says whose stage it was: the
+//! error is raised there, and the walk goes on from there.
 
 use std::{
     future::{Future, poll_fn},
-    pin::pin,
-    task::Poll,
+    pin::{Pin, pin},
+    task::{self, Poll},
 };
 
+use tracing::{Instrument, debug_span};
+
 use crate::{
-    BoxError, Context, Conveyance, Error, Link, Outcome, Stage, Step, WouldWait,
+    BoxError, Context, Ending, Error, Link, Outcome, Panicked, Stage, Step, WouldWait,
     context::Course,
-    error::Panicked,
-    observer::{Ending, Invocation, tell},
+    observer::{tell_after, tell_before},
+    surroundings::{Surroundings, before_waiting, poll_interrupt},
     walk::Walk,
 };
 
@@ -33,39 +36,43 @@ macro_rules! see_through {
                     match step {
                         Step::Absent => Answer::Absent,
                         Step::Now(outcome) => Answer::Now(outcome),
-                        Step::Later(future) => Answer::Later(future.await),
-                        Step::Convey(conveyance) => Answer::Conveying(conveyance),
+                        Step::Later(future) => Answer::later(wait($link, $stage, future).await),
+                        Step::Convey(value) => Answer::conveyed(wait($link, $stage, value).await),
                     }
                 };
-                match answer {
-                    Answer::Later(Ok(())) => Ended::Waited,
-                    Answer::Conveying(conveyance) => {
-                        let answer = receive($cx, conveyance).await;
-                        settle($link, $cx, $stage, answer)
-                    }
-                    answer => settle($link, $cx, $stage, answer),
-                }
+                settle($link, $cx, $stage, answer)
             }
         }
     };
 }
 
-/// One run of a chain on a context. The walk that was under way before, if any, is resumed when this is dropped.
-pub(crate) struct Run<'cx, T> {
+/// One run of a chain on a context. Dropping it before it has ended cancels what was entered. The walk that was under way
+/// before, if any, is then resumed.
+pub(crate) struct Run<'cx, T: 'static> {
     cx: &'cx mut Context<T>,
+    surroundings: Surroundings,
     outer: Option<Course<T>>,
+    has_ended: bool,
 }
 
 impl<'cx, T: Send + 'static> Run<'cx, T> {
     pub(crate) fn new(cx: &'cx mut Context<T>, walk: Walk<T>, pending: Option<Error>) -> Self {
-        let outer = Some(cx.set_out(walk, pending));
-        Self { cx, outer }
+        let mut surroundings = cx.take_surroundings();
+        if !cx.walk().is_under_way() {
+            surroundings.enter_span(debug_span!("execution", id = %cx.id()));
+        }
+        Self {
+            outer: Some(cx.set_out(walk, pending)),
+            cx,
+            surroundings,
+            has_ended: false,
+        }
     }
 
     /// Walks in, then back.
     pub(crate) async fn whole(&mut self) -> Result<(), Error> {
-        while let Err(panicked) = shielded(walk(self.cx)).await {
-            fail_here(self.cx, panicked);
+        while let Err(cut) = attended(&mut self.surroundings, walk(self.cx)).await {
+            self.surroundings.hold(|| fail_here(self.cx, cut));
         }
         self.outcome()
     }
@@ -73,14 +80,15 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
     /// Walks in only, and no further than the first stage: what it queues is not run.
     pub(crate) async fn inward(&mut self) -> Result<(), Error> {
         self.cx.terminate_when(|_| true);
-        if let Err(panicked) = shielded(walk_in(self.cx)).await {
-            fail_here(self.cx, panicked);
+        if let Err(cut) = attended(&mut self.surroundings, walk_in(self.cx)).await {
+            self.surroundings.hold(|| fail_here(self.cx, cut));
         }
         self.outcome()
     }
 
     /// A stage can put another context in the place of its own, and the walk is gone with it: that is an error too.
-    fn outcome(&self) -> Result<(), Error> {
+    fn outcome(&mut self) -> Result<(), Error> {
+        self.has_ended = true;
         if !self.cx.walk().is_under_way() {
             return Err(Error::new("a stage replaced the context"));
         }
@@ -100,6 +108,9 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
 
 impl<T> Drop for Run<'_, T> {
     fn drop(&mut self) {
+        if !self.has_ended {
+            self.surroundings.hold(|| cancel(self.cx));
+        }
         if let Some(outer) = self.outer.take() {
             self.cx.resume(outer);
         }
@@ -158,6 +169,22 @@ fn leave_or_error<'a, T: 'static>(link: &'a Link<T>, cx: &'a mut Context<T>) -> 
     }
 }
 
+/// The execution is dropped where it waits: each one entered and not yet asked to leave is told, innermost first.
+fn cancel<T: 'static>(cx: &mut Context<T>) {
+    if let Some((stage, link)) = cx.whereabouts() {
+        ends(&link.clone(), cx, stage, Ended::Cancelled);
+    }
+    cx.walk_mut().turn_back();
+    while let Some(chain) = cx.walk_mut().previous_chain() {
+        while let Some(link) = cx.walk_mut().step_left(&chain) {
+            if let Err(panicked) = Panicked::catch(|| link.interceptor.cancel(cx)) {
+                let (name, id) = (link.name(), cx.id());
+                tracing::error!(interceptor = %name, execution = %id, %panicked, "`cancel` failed");
+            }
+        }
+    }
+}
+
 /// How a stage ended.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Ended {
@@ -165,6 +192,8 @@ enum Ended {
     Done,
     Waited,
     Failed,
+    Interrupted,
+    Cancelled,
 }
 
 impl Ended {
@@ -177,26 +206,53 @@ impl Ended {
 enum Answer<T> {
     Absent,
     Now(Outcome),
-    Later(Outcome),
-    Conveying(Conveyance<T>),
+    Waited(Option<T>, Outcome),
 }
 
-/// Puts a conveyed value into the context when it arrives.
-async fn receive<T: Send>(cx: &mut Context<T>, conveyance: Conveyance<T>) -> Answer<T> {
-    let (value, outcome) = conveyance.await;
-    if let Some(value) = value {
-        cx.carry(value);
+impl<T> Answer<T> {
+    fn later(waited: Result<Outcome, BoxError>) -> Self {
+        Self::Waited(None, waited.and_then(|outcome| outcome))
     }
-    Answer::Later(outcome)
+
+    fn conveyed(waited: Result<(Option<T>, Outcome), BoxError>) -> Self {
+        let (value, outcome) = waited.unwrap_or_else(|error| (None, Err(error)));
+        Self::Waited(value, outcome)
+    }
 }
 
-/// Makes a raised error the pending one.
+/// Awaits what a stage returned, after the callbacks that are to run before the first wait. `Err` is that of a callback.
+async fn wait<T, F: Future>(
+    link: &Link<T>,
+    stage: Stage,
+    future: F,
+) -> Result<F::Output, BoxError> {
+    before_waiting(stage)?;
+    let span = debug_span!(
+        "stage",
+        stage = stage.as_str(),
+        interceptor = link.name().as_str()
+    );
+    if span.is_disabled() {
+        return Ok(future.await);
+    }
+    Ok(future.instrument(span).await)
+}
+
+/// Puts a conveyed value into the context, and makes a raised error the pending one.
 fn settle<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, answer: Answer<T>) -> Ended {
-    match answer {
-        Answer::Absent | Answer::Conveying(_) => Ended::Absent,
-        Answer::Now(Ok(())) => Ended::Done,
-        Answer::Later(Ok(())) => Ended::Waited,
-        Answer::Now(Err(source)) | Answer::Later(Err(source)) => {
+    let (ended, outcome) = match answer {
+        Answer::Absent => return Ended::Absent,
+        Answer::Now(outcome) => (Ended::Done, outcome),
+        Answer::Waited(value, outcome) => {
+            if let Some(value) = value {
+                cx.carry(value);
+            }
+            (Ended::Waited, outcome)
+        }
+    };
+    match outcome {
+        Ok(()) => ended,
+        Err(source) => {
             raise(link, cx, stage, source);
             Ended::Failed
         }
@@ -215,19 +271,29 @@ fn raise<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, source: BoxError)
     cx.pend(error);
 }
 
-/// A panic is an error of the stage that was running.
-fn fail_here<T: 'static>(cx: &mut Context<T>, panicked: Panicked) {
+/// What ended a stage from outside, and the walk with it.
+enum Cut {
+    Panic(Panicked),
+    Interrupt(BoxError),
+}
+
+/// The stage that was running was cut off: the error is its own.
+fn fail_here<T: 'static>(cx: &mut Context<T>, cut: Cut) {
     let Some((stage, link)) = cx.whereabouts() else {
         return;
     };
     let link = link.clone();
-    raise(&link, cx, stage, panicked.into());
-    ends(&link, cx, stage, Ended::Failed);
+    let (ended, source) = match cut {
+        Cut::Panic(panicked) => (Ended::Failed, panicked.into()),
+        Cut::Interrupt(error) => (Ended::Interrupted, error),
+    };
+    raise(&link, cx, stage, source);
+    ends(&link, cx, stage, ended);
     cx.walk_mut().turn_back();
 }
 
 /// Whether the link has the stage; then the observers know that it begins.
-fn begins<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage) -> bool {
+fn begins<T: 'static>(link: &Link<T>, cx: &mut Context<T>, stage: Stage) -> bool {
     let has = link.stages().contains(stage);
     if has && cx.is_observed() {
         tell_before(link, cx, stage);
@@ -235,39 +301,59 @@ fn begins<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage) -> bool {
     has
 }
 
-fn ends<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage, ended: Ended) {
+fn ends<T: 'static>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, ended: Ended) {
     if cx.is_observed() {
-        tell_after(link, cx, stage, ended);
+        let ending = match (cx.pending(), ended) {
+            (_, Ended::Cancelled) => Ending::Cancelled,
+            (Some(error), Ended::Interrupted) => Ending::Interrupted(error),
+            (Some(error), _) => Ending::Failed(error),
+            (None, Ended::Waited) => Ending::Waited,
+            (None, _) => Ending::Done,
+        };
+        tell_after(link, cx, stage, &ending);
+        cx.begin(None);
     }
 }
 
-#[cold]
-fn tell_before<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage) {
-    let invocation = Invocation::new(link, cx, stage);
-    tell(cx, |observer| observer.before(cx, &invocation));
+/// Polls a walk, and drops it, in its surroundings.
+async fn attended<W: Future>(surroundings: &mut Surroundings, walk: W) -> Result<W::Output, Cut> {
+    let walk = pin!(Some(walk));
+    let mut attended = Attended { surroundings, walk };
+    poll_fn(|task| attended.poll(task)).await
 }
 
-#[cold]
-fn tell_after<T: 'static>(link: &Link<T>, cx: &Context<T>, stage: Stage, ended: Ended) {
-    let invocation = Invocation::new(link, cx, stage);
-    let ending = match (cx.pending(), ended) {
-        (Some(error), _) => Ending::Failed(error),
-        (None, Ended::Waited) => Ending::Waited,
-        (None, _) => Ending::Done,
-    };
-    tell(cx, |observer| observer.after(cx, &invocation, &ending));
+struct Attended<'run, W> {
+    surroundings: &'run mut Surroundings,
+    /// `None` once it has ended.
+    walk: Pin<&'run mut Option<W>>,
 }
 
-/// Polls and drops a future that runs foreign code. `Err` is its panic.
-async fn shielded<R>(future: impl Future<Output = R>) -> Result<R, Panicked> {
-    let mut future = pin!(Some(future));
-    let result = poll_fn(|task| {
-        let running = future.as_mut().as_pin_mut().expect("taken only below");
-        match Panicked::catch(|| running.poll(task)) {
-            Ok(poll) => poll.map(Ok),
-            Err(panicked) => Poll::Ready(Err(panicked)),
+impl<W: Future> Attended<'_, W> {
+    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Result<W::Output, Cut>> {
+        let walk = self.walk.as_mut().as_pin_mut().expect("not ended");
+        let polled = self.surroundings.hold(|| {
+            Panicked::catch(|| match walk.poll(task) {
+                Poll::Ready(output) => Poll::Ready(Ok(output)),
+                Poll::Pending => poll_interrupt(task).map(|error| Err(Cut::Interrupt(error))),
+            })
+        });
+        let polled = polled.unwrap_or_else(|panicked| Poll::Ready(Err(Cut::Panic(panicked))));
+        polled.map(|ended| self.end().and(ended))
+    }
+}
+
+impl<W> Attended<'_, W> {
+    /// Drops the walk, and with it the stage that was running.
+    fn end(&mut self) -> Result<(), Cut> {
+        let Self { surroundings, walk } = self;
+        surroundings.hold(|| Panicked::catch(|| walk.set(None)).map_err(Cut::Panic))
+    }
+}
+
+impl<W> Drop for Attended<'_, W> {
+    fn drop(&mut self) {
+        if let Err(Cut::Panic(panicked)) = self.end() {
+            tracing::error!(%panicked, "a stage that was dropped failed");
         }
-    })
-    .await;
-    Panicked::catch(|| future.set(None)).and(result)
+    }
 }

@@ -117,6 +117,13 @@ pub trait Interceptor<T>: Send + Sync + 'static {
     /// The stages that this interceptor has. Asked once, when it is put into a chain.
     fn stages(&self) -> Stages;
 
+    /// The execution was dropped after this interceptor was entered and before it was asked to leave: to give back what
+    /// `enter` took. Default is nothing.
+    ///
+    /// It stands in the place of leave and error, of which none will run. It cannot wait, and a panic of it is reported
+    /// through `tracing`.
+    fn cancel(&self, _cx: &mut Context<T>) {}
+
     /// Its name. Asked once, when it is put into a chain. Default is the path of the type.
     fn name(&self) -> Name {
         Name::of::<Self>()

@@ -45,10 +45,14 @@
 //! The crate knows no HTTP, does no I/O, has no clock and spawns nothing: a chain runs under any executor, or without one.
 //! Panics are caught where they unwind; a program built with `panic = "abort"` ends at the first.
 
+mod binding;
+#[cfg(feature = "rt")]
+mod blocking;
 mod chain;
 pub mod channel;
 mod context;
 mod control;
+mod detachable;
 mod error;
 mod error_fn;
 mod execution;
@@ -60,13 +64,19 @@ mod name;
 mod observer;
 mod stage_fn;
 mod step;
+mod surroundings;
+mod values;
 mod walk;
 
+#[cfg(feature = "rt")]
+pub use self::blocking::{Blocking, blocking};
 pub use self::{
+    binding::Binding,
     chain::Chain,
     channel::channel,
     context::{Context, NotEntering},
     control::{Control, Controlled, End},
+    detachable::{Detachable, NotDetachable, Rest},
     error::{BoxError, Closed, Error, Panicked, WouldWait},
     error_fn::{AsyncErrorFn, Caught, ErrorFn},
     execution_id::ExecutionId,
@@ -77,4 +87,5 @@ pub use self::{
     observer::{Ending, Invocation, Observer},
     stage_fn::{Async, AsyncStageFn, AtOnce, StageFn},
     step::{BoxFuture, Conveyance, IntoOutcome, IntoStep, Outcome, Step},
+    values::Missing,
 };

@@ -1,6 +1,11 @@
 //! Those who watch an execution.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
+
+use tokio::time::Instant;
 
 use crate::{Context, Error, ExecutionId, Link, Name, Panicked, Stage};
 
@@ -14,6 +19,9 @@ pub trait Observer<T>: Send + Sync + 'static {
 
     /// A stage has ended.
     fn after(&self, _cx: &Context<T>, _invocation: &Invocation<'_>, _ending: &Ending<'_>) {}
+
+    /// The error stage that has just ended handled this error.
+    fn handled(&self, _cx: &Context<T>, _invocation: &Invocation<'_>, _error: &Error) {}
 }
 
 /// Which stage, whose, in which execution.
@@ -26,16 +34,8 @@ pub struct Invocation<'a> {
     pub interceptor: &'a Name,
     /// The execution.
     pub execution: &'a ExecutionId,
-}
-
-impl<'a> Invocation<'a> {
-    pub(crate) fn new<T>(link: &'a Link<T>, cx: &'a Context<T>, stage: Stage) -> Self {
-        Self {
-            stage,
-            interceptor: link.name(),
-            execution: cx.id(),
-        }
-    }
+    /// How long it took. `None` before it has ended, and when nobody was watching as it began.
+    pub elapsed: Option<Duration>,
 }
 
 /// How a stage ended.
@@ -48,10 +48,51 @@ pub enum Ending<'a> {
     Waited,
     /// An error goes on outward: raised here, or declined by this error stage.
     Failed(&'a Error),
+    /// It was dropped where it waited, because of an interrupt whose error goes on outward.
+    Interrupted(&'a Error),
+    /// It was dropped where it waited, and the execution with it.
+    Cancelled,
+}
+
+#[cold]
+pub(crate) fn tell_before<T: 'static>(link: &Link<T>, cx: &mut Context<T>, stage: Stage) {
+    cx.begin(Some(Instant::now()));
+    let invocation = invocation(link, cx, stage, None);
+    tell(cx, |observer| observer.before(cx, &invocation));
+}
+
+#[cold]
+pub(crate) fn tell_after<T: 'static>(
+    link: &Link<T>,
+    cx: &Context<T>,
+    stage: Stage,
+    ending: &Ending<'_>,
+) {
+    let elapsed = cx.began().map(|began| began.elapsed());
+    let invocation = invocation(link, cx, stage, elapsed);
+    tell(cx, |observer| observer.after(cx, &invocation, ending));
+    let well = matches!(ending, Ending::Done | Ending::Waited);
+    if let (Stage::Error, true, Some(error)) = (stage, well, cx.recovered()) {
+        tell(cx, |observer| observer.handled(cx, &invocation, error));
+    }
+}
+
+fn invocation<'a, T>(
+    link: &'a Link<T>,
+    cx: &'a Context<T>,
+    stage: Stage,
+    elapsed: Option<Duration>,
+) -> Invocation<'a> {
+    Invocation {
+        stage,
+        interceptor: link.name(),
+        execution: cx.id(),
+        elapsed,
+    }
 }
 
 /// Tells each observer, shielding the execution from it.
-pub(crate) fn tell<T: 'static>(cx: &Context<T>, say: impl Fn(&dyn Observer<T>)) {
+fn tell<T: 'static>(cx: &Context<T>, say: impl Fn(&dyn Observer<T>)) {
     for observer in cx.observers() {
         if let Err(panicked) = Panicked::catch(|| say(&**observer)) {
             report(&panicked);

@@ -169,7 +169,7 @@ where
 #[cfg(feature = "rt")]
 impl<T: Send + 'static> IntoStep<T> for tokio::task::JoinHandle<T> {
     fn into_step<'a>(self) -> Step<'a, T> {
-        Step::convey(async move { self.await.map_err(ended_early) })
+        Step::convey(async move { self.await.map_err(crate::blocking::ended_early) })
     }
 }
 
@@ -181,15 +181,11 @@ where
     E: Into<BoxError> + Send + 'static,
 {
     fn into_step<'a>(self) -> Step<'a, T> {
-        Step::convey(async move { self.await.map_err(ended_early)?.map_err(Into::into) })
-    }
-}
-
-#[cfg(feature = "rt")]
-fn ended_early(ended: tokio::task::JoinError) -> BoxError {
-    match ended.try_into_panic() {
-        Ok(payload) => crate::Panicked::new(payload).into(),
-        Err(_aborted) => Closed.into(),
+        Step::convey(async move {
+            self.await
+                .map_err(crate::blocking::ended_early)?
+                .map_err(Into::into)
+        })
     }
 }
 

@@ -71,14 +71,14 @@ fn a_run_moves_between_threads_when_what_it_carries_does() {
     fn assert_send<T: Send>(value: T) -> T {
         value
     }
-    let link = before(|cx: &mut Context<Moves>| cx.set(cx.get() + 1));
+    let link = before(|cx: &mut Context<Moves>| (**cx).set((**cx).get() + 1));
     let chain = Chain::from(link.clone());
     let mut cx = Context::new(Cell::new(0));
     crate::probe::drive(assert_send(chain.run(&mut cx))).unwrap();
     crate::probe::drive(assert_send(link.enter(&mut cx))).unwrap();
     drop(assert_send(link.leave(&mut cx)));
     drop(assert_send(link.error(&mut cx, Error::new("boom"))));
-    assert_eq!(cx.get(), 2);
+    assert_eq!((*cx).get(), 2);
 }
 
 #[test]

@@ -1,0 +1,106 @@
+//! Executions that may outlive the one who waits for them.
+
+use std::{
+    error, fmt,
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{self, Poll},
+};
+
+use crate::{BoxFuture, Chain, Context, Error};
+
+/// An execution with its context, and how it ended.
+pub type Rest<T> = BoxFuture<'static, (Context<T>, Result<(), Error>)>;
+
+/// A run of a chain that owns its context; see [`Chain::run_detachable`].
+///
+/// # Cancel safety
+///
+/// Dropping it before a stage has called [`Context::detach`] drops the stage where it waits and cancels what was entered.
+/// Dropping it later hands the rest of the run to the host.
+pub struct Detachable<T, S: FnOnce(Rest<T>) + Unpin> {
+    /// `None` once it has ended.
+    rest: Option<Rest<T>>,
+    detached: Detach,
+    spawn: Option<S>,
+}
+
+impl<T: Send + 'static, S: FnOnce(Rest<T>) + Unpin> Detachable<T, S> {
+    pub(crate) fn new(chain: &Chain<T>, mut cx: Context<T>, spawn: S) -> Self {
+        let detached = Detach::default();
+        cx.set_detach(detached.clone());
+        let chain = chain.clone();
+        let rest = Box::pin(async move {
+            let result = chain.run(&mut cx).await;
+            (cx, result)
+        });
+        Self {
+            rest: Some(rest),
+            detached,
+            spawn: Some(spawn),
+        }
+    }
+}
+
+impl<T, S: FnOnce(Rest<T>) + Unpin> Future for Detachable<T, S> {
+    type Output = (Context<T>, Result<(), Error>);
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let rest = self.rest.as_mut().expect("polled after it has ended");
+        let polled = rest.as_mut().poll(task);
+        if polled.is_ready() {
+            self.rest = None;
+        }
+        polled
+    }
+}
+
+impl<T, S: FnOnce(Rest<T>) + Unpin> Drop for Detachable<T, S> {
+    fn drop(&mut self) {
+        if !self.detached.is_called() {
+            return;
+        }
+        if let (Some(rest), Some(spawn)) = (self.rest.take(), self.spawn.take()) {
+            spawn(rest);
+        }
+    }
+}
+
+impl<T, S: FnOnce(Rest<T>) + Unpin> fmt::Debug for Detachable<T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Detachable")
+            .field("ended", &self.rest.is_none())
+            .field("detached", &self.detached.is_called())
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the context and the host of an execution share: whether it was detached.
+#[derive(Clone, Default)]
+pub(crate) struct Detach(Arc<AtomicBool>);
+
+impl Detach {
+    pub(crate) fn call(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_called(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// An execution was to be detached whose host cannot run it further; see [`Context::detach`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotDetachable(pub(crate) ());
+
+impl fmt::Display for NotDetachable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the host of this execution cannot run it further when nobody waits for it")
+    }
+}
+
+impl error::Error for NotDetachable {}

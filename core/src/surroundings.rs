@@ -1,0 +1,117 @@
+//! What surrounds the stages of a run and is no argument of theirs: bindings, the interrupt, the span.
+//!
+//! The thread that polls a run holds its surroundings for as long as the poll lasts. So a function deep inside a stage
+//! can read a binding, and a stage can set an interrupt for itself, though the future of the stage has the context.
+
+use std::{
+    cell::Cell,
+    fmt,
+    task::{Context, Poll},
+};
+
+use tracing::Span;
+
+use crate::{BoxError, BoxFuture, Outcome, Stage, binding::Bindings};
+
+thread_local! {
+    static HERE: Surroundings = const { Surroundings(Cell::new(None)) };
+}
+
+/// Those of one run; empty, and then no allocation, for most.
+#[derive(Default)]
+pub(crate) struct Surroundings(Cell<Option<Box<Parts>>>);
+
+#[derive(Default)]
+pub(crate) struct Parts {
+    pub(crate) bindings: Bindings,
+    pub(crate) interrupt: Option<BoxFuture<'static, BoxError>>,
+    /// Whether the stage that waits is an error stage, which is not interrupted.
+    pub(crate) handling: bool,
+    pub(crate) first_wait: Vec<Box<dyn FnOnce() -> Outcome + Send>>,
+    pub(crate) span: Option<Span>,
+}
+
+impl Surroundings {
+    pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Parts) -> R) -> R {
+        change(self.0.get_mut().get_or_insert_default())
+    }
+
+    /// Puts what runs in these into `span`, if it is enabled.
+    pub(crate) fn enter_span(&mut self, span: Span) {
+        if !span.is_disabled() {
+            self.change(|parts| parts.span = Some(span));
+        }
+    }
+
+    /// Holds these while `f` runs, which must not panic.
+    pub(crate) fn hold<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let own = self.0.get_mut().take();
+        let span = own.as_ref().and_then(|own| own.span.clone());
+        let outer = swap(own);
+        let result = match &span {
+            Some(span) => span.in_scope(f),
+            None => f(),
+        };
+        *self.0.get_mut() = swap(outer);
+        result
+    }
+}
+
+/// A thread that is ending has no surroundings any more.
+fn swap(parts: Option<Box<Parts>>) -> Option<Box<Parts>> {
+    let mut parts = Some(parts);
+    let swapped = HERE.try_with(|here| here.0.replace(parts.take().flatten()));
+    swapped.unwrap_or_else(|_| parts.flatten())
+}
+
+/// Changes those that this thread holds.
+pub(crate) fn change_here<R>(change: impl FnOnce(&mut Parts) -> R) -> R {
+    let mut parts = swap(None).unwrap_or_default();
+    let result = change(&mut parts);
+    swap(Some(parts));
+    result
+}
+
+/// Reads those that this thread holds, if they are not empty.
+pub(crate) fn read_here<R>(read: impl FnOnce(&mut Parts) -> R) -> Option<R> {
+    let mut parts = swap(None)?;
+    let result = read(&mut parts);
+    swap(Some(parts));
+    Some(result)
+}
+
+/// A stage has returned something to wait for.
+pub(crate) fn before_waiting(stage: Stage) -> Outcome {
+    let callbacks = read_here(|parts| {
+        parts.handling = stage == Stage::Error;
+        std::mem::take(&mut parts.first_wait)
+    });
+    let mut callbacks = callbacks.into_iter().flatten();
+    callbacks.try_for_each(|callback| callback())
+}
+
+/// Polls the interrupt that is in force for the stage that waits. Yields its error once.
+pub(crate) fn poll_interrupt(task: &mut Context<'_>) -> Poll<BoxError> {
+    let in_force = read_here(|parts| {
+        let interrupt = &mut parts.interrupt;
+        if parts.handling {
+            None
+        } else {
+            interrupt.take()
+        }
+    });
+    let Some(mut interrupt) = in_force.flatten() else {
+        return Poll::Pending;
+    };
+    let polled = interrupt.as_mut().poll(task);
+    if polled.is_pending() {
+        change_here(|parts| parts.interrupt = Some(interrupt));
+    }
+    polled
+}
+
+impl fmt::Debug for Surroundings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Surroundings").finish_non_exhaustive()
+    }
+}
