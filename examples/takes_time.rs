@@ -30,15 +30,14 @@ pub(crate) fn router(work: Work) -> Result<Router, RouteErrors> {
         .build()
 }
 
-/// Hands the exchange to a thread of its own, and returns the channel by which it comes back, answered.
-fn convey(cx: &mut Context, work: Work) -> oneshot::Receiver<Exchange> {
+/// Hands the exchange to another thread, and returns the channel by which it comes back, answered.
+fn convey(cx: &mut Context, work: Work) -> oneshot::Receiver<Result<Exchange, BoxError>> {
     let (done, answered) = oneshot::channel();
     let mut exchange = cx.take();
-    thread::spawn(move || {
-        if exchange.respond(work()).is_ok() {
-            // It comes back to us when the client has left meanwhile.
-            drop(done.send(exchange));
-        }
+    spawn_blocking(move || {
+        let outcome = exchange.respond(work());
+        // Nobody receives it when the client has left meanwhile.
+        drop(done.send(outcome.map(|()| exchange)));
     });
     answered
 }

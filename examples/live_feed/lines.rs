@@ -5,9 +5,9 @@ use std::{
     thread,
 };
 
-use crate::feed::Feed;
+use super::feed::Feed;
 
-/// A line that is longer arrives in pieces, so that no input can fill the memory.
+/// Bytes. A line that is longer arrives in pieces, so that no input can fill the memory.
 const LONGEST: u64 = 16 * 1024;
 
 /// Publishes each line of standard input, until it ends.
@@ -28,5 +28,38 @@ fn publish_lines(mut input: impl BufRead, feed: &Feed) {
         let text = String::from_utf8_lossy(&line);
         feed.publish("line", text.trim_end_matches(['\r', '\n']));
         line.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_stream::StreamExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn each_line_is_an_event_and_one_that_is_too_long_is_several() {
+        let feed = Feed::new();
+        let events = feed.subscribe();
+        let long = "x".repeat(16 * 1024 + 1);
+        let input = format!("<one>\r\n\n{long}\nlast, without an end");
+        publish_lines(input.as_bytes(), &feed);
+        publish_lines(b"not \xff UTF-8\n".as_slice(), &feed);
+        drop(feed);
+        let events: Vec<_> = events.map(Result::unwrap).collect().await;
+        let data = [
+            "<one>",
+            "",
+            &long[1..],
+            "x",
+            "last, without an end",
+            "not \u{fffd} UTF-8",
+        ];
+        let expected = data.map(|data| format!("event: line\ndata: {data}\n\n"));
+        let expected = expected.each_ref().map(String::as_bytes);
+        assert_eq!(events.len(), expected.len());
+        for (event, expected) in events.iter().zip(expected) {
+            assert_eq!(event.as_bytes(), expected);
+        }
     }
 }

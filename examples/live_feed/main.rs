@@ -5,8 +5,8 @@
 //! ping localhost | cargo run --example live_feed
 //! ```
 //!
-//! Everything is encoded once, as an event, and broadcast: ten browsers cost ten pointers. A browser that falls behind
-//! loses the oldest events, is told so by a comment, and goes on.
+//! Everything is encoded once, as an event, and broadcast. A browser that falls behind loses the oldest events, is told how
+//! many, and goes on.
 
 #![expect(
     clippy::print_stdout,
@@ -14,21 +14,24 @@
     reason = "a program for the terminal"
 )]
 
-mod feed;
+pub(crate) mod feed;
 mod lines;
 mod machine;
 mod walks;
 
-use std::{convert::Infallible, env, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{env, mem, net::SocketAddr, process::ExitCode, str, time::Duration};
 
 use peristyle::{
-    BoxError, Chain, before, handler,
-    server::{Context, Html, IntoResponse, Problem, Router, Routes, Server, http::StatusCode},
-    sse::{Drain, EventStream},
+    BoxError, Chain, Link, after, handler,
+    server::{
+        Context, Html, IntoResponse, Problem, RequestBody, RouteErrors, Router, Routes, Server,
+        http::{HeaderValue, StatusCode, header::CONTENT_SECURITY_POLICY},
+    },
+    sse::EventStream,
 };
 use tokio::task::JoinSet;
 
-use crate::feed::Feed;
+use self::{feed::Feed, walks::Walks};
 
 const PAGE: &str = include_str!("page.html");
 
@@ -53,58 +56,65 @@ async fn main() -> ExitCode {
 async fn run(listen: SocketAddr) -> Result<(), BoxError> {
     let feed = Feed::new();
     let router = router(&feed)?;
-    let server = Server::bind(listen).await?.grace(Duration::from_secs(1));
+    let server = Server::bind(listen).await;
+    let server = server.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     println!("listening on http://{}", server.local_addr()?);
 
     let mut background = JoinSet::new();
     background.spawn(machine::watch(feed.clone()));
     lines::read_stdin(feed)?;
-    server.serve(router).await?;
+    server.grace(GRACE).serve(router).await?;
     background.shutdown().await;
     Ok(())
 }
 
-fn router(feed: &Feed) -> Result<Router, BoxError> {
+/// Streams end at once, so that only a request that is being answered is waited for.
+const GRACE: Duration = Duration::from_millis(500);
+
+pub(crate) fn router(feed: &Feed) -> Result<Router, RouteErrors> {
     let (events, published) = (feed.clone(), feed.clone());
     let events = move |_: &mut Context| follow(&events);
-    let publish = move |cx: &mut Context| publish(cx, &published);
-    let publish = [before(read_message), handler(publish).named("publish")];
-    let router = Routes::new()
-        .interceptors(walks::published_to(feed))
+    let publish = move |cx: &mut Context| publish(mem::take(cx.body()), published.clone());
+    let walks = Link::new(Walks::published_to(feed.clone()));
+    Routes::new()
+        .interceptors(Chain::new([walks, after(restrict).named("restrict")]))
         .get("/", handler(|_: &mut Context| Html(PAGE)).named("page"))
         .get("/events", handler(events).named("events"))
-        .post("/publish", Chain::new(publish))
-        .build()?;
-    Ok(router)
+        .post("/publish", handler(publish).named("publish"))
+        .build()
+}
+
+/// The browser itself holds the page to what is said of it: it is one file, and speaks to this server alone.
+fn restrict(cx: &mut Context) {
+    let policy = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
+        img-src data:; connect-src 'self'";
+    if let Some(response) = cx.response_mut() {
+        let policy = HeaderValue::from_static(policy);
+        response
+            .headers_mut()
+            .insert(CONTENT_SECURITY_POLICY, policy);
+    }
 }
 
 fn follow(feed: &Feed) -> impl IntoResponse + use<> {
-    EventStream::new::<Infallible>(feed.subscribe())
+    EventStream::new(feed.subscribe())
         .retry(Duration::from_secs(1))
-        .on_drain(Drain::EndNow)
         .into_response()
 }
 
-/// The body of a request to publish.
-#[derive(Clone)]
-struct Message(String);
+/// Bytes. The feed keeps many messages, so that a large one costs memory many times.
+const LONGEST_MESSAGE: u64 = 16 * 1024;
 
-async fn read_message(cx: &mut Context) -> Result<(), BoxError> {
+async fn publish(mut body: RequestBody, feed: Feed) -> Result<StatusCode, BoxError> {
     let refuse = |detail: &'static str| Problem::new(StatusCode::BAD_REQUEST).detail(detail);
-    let body = cx.body().bytes().await?;
-    if body.is_empty() {
+    body.set_limit(LONGEST_MESSAGE);
+    let message = body.bytes().await?;
+    if message.is_empty() {
         return Err(refuse("the message is empty").into());
     }
-    let text = String::from_utf8(body.into()).map_err(|_| refuse("the message is not UTF-8"))?;
-    cx.request_mut().extensions.insert(Message(text));
-    Ok(())
-}
-
-fn publish(cx: &mut Context, feed: &Feed) -> StatusCode {
-    if let Some(Message(text)) = cx.request_mut().extensions.remove() {
-        feed.publish("published", &text);
-    }
-    StatusCode::ACCEPTED
+    let text = str::from_utf8(&message).map_err(|_| refuse("the message is not UTF-8"))?;
+    feed.publish("published", text);
+    Ok(StatusCode::ACCEPTED)
 }
 
 fn listen_address(mut arguments: impl Iterator<Item = String>) -> Result<SocketAddr, String> {

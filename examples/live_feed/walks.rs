@@ -3,60 +3,70 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use peristyle::{
-    Chain, Ending, Invocation, Observer, always, before,
+    Ending, Error, Interceptor, Invocation, Observer, Stages, Step,
     server::{Context, Exchange},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::feed::Feed;
+use super::feed::Feed;
 
-/// Two interceptors for every request: the inner one lets a [`Walk`] watch from here on, the outer one publishes it when
-/// the walk is back. The feed itself is not watched: its walks would be news of the news.
-pub(crate) fn published_to(feed: &Feed) -> Chain<Exchange> {
-    let feed = feed.clone();
-    let publish = move |cx: &mut Context| {
-        if let Some(walk) = cx.request().extensions.get::<Arc<Walk>>() {
-            feed.publish("walk", &walk.report(cx).to_string());
+/// Lets a [`Walk`] watch what lies further in, and publishes it when the request is back.
+pub(crate) struct Walks(Feed);
+
+impl Walks {
+    pub(crate) fn published_to(feed: Feed) -> Self {
+        Self(feed)
+    }
+
+    fn publish(&self, exchange: &Exchange) {
+        if let Some(walk) = exchange.request().extensions.get::<Arc<Walk>>() {
+            self.0.publish("walk", &walk.report(exchange).to_string());
         }
-    };
-    let watch = |cx: &mut Context| {
-        if cx.uri().path() != "/events" {
-            let walk = Arc::new(Walk::begin());
-            cx.request_mut().extensions.insert(Arc::clone(&walk));
-            cx.observe(walk);
-        }
-    };
-    Chain::new([
-        always(publish).named("publish_walk"),
-        before(watch).named("watch_walk"),
-    ])
+    }
+}
+
+impl Interceptor<Exchange> for Walks {
+    fn stages(&self) -> Stages {
+        Stages::ENTER | Stages::LEAVE | Stages::ERROR
+    }
+
+    fn enter<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
+        let walk = Arc::new(Walk::default());
+        cx.request_mut().extensions.insert(Arc::clone(&walk));
+        cx.observe(walk);
+        Step::next()
+    }
+
+    fn leave<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
+        self.publish(cx);
+        Step::next()
+    }
+
+    fn error<'a>(&'a self, cx: &'a mut Context, _error: Error) -> Step<'a, Exchange> {
+        self.publish(cx);
+        Step::Absent
+    }
 }
 
 /// What was seen of one walk.
+#[derive(Default)]
 struct Walk(Mutex<Seen>);
 
+#[derive(Default)]
 struct Seen {
-    /// When the stage that runs began.
-    since: Instant,
-    stages: Vec<Value>,
+    /// When each stage that runs began: several when one runs a chain of its own.
+    begun: Vec<Instant>,
+    ended: Vec<Value>,
 }
 
 impl Walk {
-    /// Begins to watch within a stage, whose end is then the first thing to be seen.
-    fn begin() -> Self {
-        Self(Mutex::new(Seen {
-            since: Instant::now(),
-            stages: Vec::new(),
-        }))
-    }
-
     fn report(&self, exchange: &Exchange) -> Value {
         json!({
             "method": exchange.method().as_str(),
             "path": exchange.uri().path(),
             "status": exchange.response().map(|response| response.status().as_u16()),
-            "stages": self.seen().stages,
+            "stages": self.seen().ended,
         })
     }
 
@@ -67,14 +77,18 @@ impl Walk {
 
 impl Observer<Exchange> for Walk {
     fn before(&self, _cx: &Context, _invocation: &Invocation<'_>) {
-        self.seen().since = Instant::now();
+        self.seen().begun.push(Instant::now());
     }
 
     fn after(&self, _cx: &Context, invocation: &Invocation<'_>, _ending: &Ending<'_>) {
         let mut seen = self.seen();
-        let micros = u64::try_from(seen.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        seen.stages.push(json!({
-            "stage": invocation.stage.to_string(),
+        // The end of the stage that let this watch is the first thing that it is told.
+        let Some(begun) = seen.begun.pop() else {
+            return;
+        };
+        let micros = u64::try_from(begun.elapsed().as_micros()).unwrap_or(u64::MAX);
+        seen.ended.push(json!({
+            "stage": invocation.stage.as_str(),
             "name": invocation.interceptor.as_str(),
             "micros": micros,
         }));

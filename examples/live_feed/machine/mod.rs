@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::proc::{Cpu, Memory, Traffic};
-use crate::feed::Feed;
+use super::feed::Feed;
 
 /// Publishes the figures each second, for ever. Where there is no `/proc` it publishes nothing.
 pub(crate) async fn watch(feed: Feed) {

@@ -1,13 +1,18 @@
+use std::time::Duration;
+
 use peristyle::BoxError;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
+    time::timeout,
 };
 
 #[path = "../../in_axum.rs"]
 #[expect(dead_code, reason = "its `main` is not run")]
 mod example;
+
+const ONLY_A_HANG: Duration = Duration::from_secs(20);
 
 /// The head and the body of the answer, as they are on the wire.
 async fn get(path: &str) -> Result<(String, String), BoxError> {
@@ -20,7 +25,7 @@ async fn get(path: &str) -> Result<(String, String), BoxError> {
     let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await?;
+    timeout(ONLY_A_HANG, stream.read_to_string(&mut answer)).await??;
     let (head, body) = answer.split_once("\r\n\r\n").ok_or("no end of the head")?;
     Ok((head.to_owned(), body.to_owned()))
 }

@@ -2,6 +2,8 @@
 
 mod hello;
 mod in_axum;
+mod live_feed;
 mod proxy;
 mod stream_lines;
 mod takes_time;
+mod tool;

@@ -1,10 +1,9 @@
 //! A real nginx in front, with the proxy settings that it has when nobody sets them.
 
 use std::{
-    env, fs,
-    io::{self, ErrorKind, Write},
+    env, fs, io,
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process,
     sync::Mutex,
     time::Duration,
@@ -26,6 +25,8 @@ use tokio::{
     time::timeout,
 };
 
+use crate::tool;
+
 /// Only a hang takes this long.
 const TOO_LONG: Duration = Duration::from_secs(30);
 
@@ -37,8 +38,7 @@ struct Nginx {
 }
 
 impl Nginx {
-    /// `None` where there is no nginx.
-    async fn before(upstream: SocketAddr) -> Result<Option<Self>, BoxError> {
+    async fn before(upstream: SocketAddr, program: &Path) -> Result<Self, BoxError> {
         let directory = env::temp_dir().join(format!("peristyle-nginx-{}", process::id()));
         fs::create_dir_all(&directory)?;
         let address = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
@@ -50,28 +50,17 @@ impl Nginx {
                 .replace("ADDRESS", &address.to_string())
                 .replace("UPSTREAM", &upstream.to_string()),
         )?;
-
-        for program in ["nginx", "/usr/sbin/nginx"] {
-            let started = Command::new(program)
-                .args(["-e", "stderr", "-c"])
-                .arg(&configuration)
-                .kill_on_drop(true)
-                .spawn();
-            match started {
-                Ok(process) => {
-                    let nginx = Self {
-                        process,
-                        address,
-                        directory,
-                    };
-                    return timeout(TOO_LONG, nginx.ready()).await?.map(Some);
-                }
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        fs::remove_dir_all(&directory)?;
-        Ok(None)
+        let process = Command::new(program)
+            .args(["-e", "stderr", "-c"])
+            .arg(&configuration)
+            .kill_on_drop(true)
+            .spawn()?;
+        let nginx = Self {
+            process,
+            address,
+            directory,
+        };
+        timeout(TOO_LONG, nginx.ready()).await?
     }
 
     async fn ready(mut self) -> Result<Self, BoxError> {
@@ -161,6 +150,9 @@ fn once(response: Response) -> impl Fn(&mut Context) -> Result<Response, &'stati
 
 #[tokio::test]
 async fn each_value_passes_nginx_before_the_next_is_sent() -> Result<(), BoxError> {
+    let Some(program) = tool::require("nginx") else {
+        return Ok(());
+    };
     let (lines, streamed) = streaming::channel(1);
     let (events, event_stream) = sse::channel(1);
     let router = Routes::new()
@@ -178,15 +170,7 @@ async fn each_value_passes_nginx_before_the_next_is_sent() -> Result<(), BoxErro
     let mut serving = JoinSet::new();
     serving.spawn(server.serve_until(router, std::future::pending()));
 
-    let Some(nginx) = Nginx::before(upstream).await? else {
-        assert_ne!(env::var("CI").as_deref(), Ok("true"), "CI has no nginx");
-        // The harness captures what the print macros write.
-        writeln!(
-            io::stderr(),
-            "\nSKIPPED: there is no nginx to test behind\n"
-        )?;
-        return Ok(());
-    };
+    let nginx = Nginx::before(upstream, &program).await?;
     each_before_the_next(nginx.get("/lines").await?, lines, |text| {
         format!("{text}\n")
     })

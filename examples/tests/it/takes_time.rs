@@ -10,7 +10,10 @@ use std::{
 };
 
 use peristyle::{BoxError, server::TestClient};
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc,
+    task::{JoinSet, yield_now},
+};
 
 #[path = "../../takes_time.rs"]
 #[expect(dead_code, reason = "its `main` is not run")]
@@ -116,5 +119,23 @@ async fn an_answer_computed_in_a_stage_holds_every_other_request() -> Result<(),
 async fn the_program_counts_none_beside_a_held_thread() -> Result<(), BoxError> {
     let client = TestClient::new(router(Arc::new(|| "done".to_owned()))?);
     assert_eq!(answered_meanwhile(&client, "/held").await, 0);
+    Ok(())
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn the_program_counts_those_beside_a_conveyed_answer() -> Result<(), BoxError> {
+    let (mut gate, work) = Gate::new();
+    let client = TestClient::new(router(work)?);
+    let opened_after_a_hundred = async {
+        gate.begun.recv().await.expect("the work begins");
+        for _ in 0..100 {
+            yield_now().await;
+        }
+        gate.open.send(()).await
+    };
+    let counted = answered_meanwhile(&client, "/conveyed");
+    let (counted, opened) = tokio::join!(counted, opened_after_a_hundred);
+    opened?;
+    assert!(counted >= 100, "{counted}");
     Ok(())
 }

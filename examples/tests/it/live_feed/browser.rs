@@ -2,16 +2,15 @@
 
 use std::{
     env, fs,
-    io::ErrorKind,
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio, id},
 };
 
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket, client};
 
-use crate::program::{LIMIT, lines};
+use super::program::{LIMIT, lines};
 
 /// A headless Chromium with one page. It is killed when this is dropped.
 pub(crate) struct Browser {
@@ -22,9 +21,9 @@ pub(crate) struct Browser {
 }
 
 impl Browser {
-    /// Starts Chromium with an empty page; `None` where there is no Chromium.
-    pub(crate) fn start() -> Option<Self> {
-        let mut process = Process::start()?;
+    /// Starts Chromium with an empty page.
+    pub(crate) fn start(chromium: &Path) -> Self {
+        let mut process = Process::start(chromium);
         let stderr = lines(process.child.stderr.take().unwrap());
         let url = loop {
             let line = stderr.recv_timeout(LIMIT).expect("the protocol's address");
@@ -44,7 +43,7 @@ impl Browser {
             calls: 0,
         };
         browser.attach();
-        Some(browser)
+        browser
     }
 
     fn attach(&mut self) {
@@ -124,9 +123,9 @@ struct Process {
 }
 
 impl Process {
-    fn start() -> Option<Self> {
+    fn start(chromium: &Path) -> Self {
         let profile = env::temp_dir().join(format!("live-feed-browser-{}", id()));
-        let mut command = Command::new("chromium");
+        let mut command = Command::new(chromium);
         command.args([
             "--headless",
             "--no-sandbox",
@@ -140,11 +139,9 @@ impl Process {
         ]);
         command.arg(format!("--user-data-dir={}", profile.display()));
         command.stdin(Stdio::null()).stdout(Stdio::null());
-        match command.stderr(Stdio::piped()).spawn() {
-            Ok(child) => Some(Self { child, profile }),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => panic!("chromium does not start: {error}"),
-        }
+        let child = command.stderr(Stdio::piped()).spawn();
+        let child = child.expect("chromium starts");
+        Self { child, profile }
     }
 
     /// Each step may have happened already.

@@ -3,7 +3,7 @@
 use std::{
     env,
     io::{BufRead, BufReader, Read, Write},
-    net::{Shutdown, TcpStream},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
     sync::{Once, mpsc},
@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-/// Far more than anything here takes.
+/// Only a hang takes this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 
 /// The lines that a process writes; disconnected when it has closed them.
@@ -72,14 +72,16 @@ impl Program {
     /// Ctrl-C.
     pub(crate) fn interrupt(&self) {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-INT", &id]).status();
+        // Every shell has a `kill` of its own; not every machine has the program.
+        let sent = Command::new("sh")
+            .args(["-c", "kill -INT $0", &id])
+            .status();
         assert!(sent.unwrap().success());
     }
 
-    /// Waits until it has ended by itself, with its standard input still open.
+    /// Waits until it has ended by itself; its standard input stays as it is.
     pub(crate) fn wait(mut self) -> ExitStatus {
-        let limit = Duration::from_secs(5);
-        let closed = self.stdout.recv_timeout(limit);
+        let closed = self.stdout.recv_timeout(LIMIT);
         assert_eq!(closed, Err(mpsc::RecvTimeoutError::Disconnected));
         self.child.wait().unwrap()
     }
@@ -111,7 +113,7 @@ pub(crate) fn lines(output: impl Read + Send + 'static) -> Lines {
     rx
 }
 
-/// `target/PROFILE/examples/live_feed`, as this test is `target/PROFILE/deps/live_feed-…`.
+/// `target/PROFILE/examples/live_feed`, as this test is `target/PROFILE/deps/it-…`.
 fn binary() -> PathBuf {
     static BUILT: Once = Once::new();
     let test = env::current_exe().unwrap();
@@ -120,8 +122,7 @@ fn binary() -> PathBuf {
     profile.join("examples").join("live_feed")
 }
 
-/// Cargo builds the examples before the tests only when it was asked for neither by name. A binary that is there may be of
-/// yesterday.
+/// `cargo test --test it` does not build the examples: a binary that is there may be of yesterday.
 fn build(profile: &Path) {
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME")]);
@@ -166,7 +167,5 @@ pub(crate) fn read_head(stream: &mut TcpStream) -> String {
 pub(crate) fn read_to_end(mut stream: TcpStream) -> String {
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    // The server has closed already, so it may be too late for this.
-    let _: Result<(), _> = stream.shutdown(Shutdown::Both);
     text
 }
