@@ -23,8 +23,11 @@ pin_project! {
     /// The body of an [`EventStream`](crate::EventStream)'s response.
     ///
     /// The first frame is a comment, ready at once; then each event is a frame. An error is the
-    /// last that the body gives, and the host must not let the response look complete after it.
-    /// Dropping the body ends the stream.
+    /// last that the body gives, and the host must not let the response look complete after it. It
+    /// comes one poll late, so that the host can write out the events before it first.
+    ///
+    /// Dropping the body ends the stream. Polling it outside of a tokio runtime with time enabled
+    /// panics, as soon as it has a comment or an end to wait for.
     pub struct EventBody<S> {
         // `None` once the stream has ended.
         #[pin]
@@ -43,16 +46,18 @@ pin_project! {
         limit: Option<(Instant, End)>,
         #[pin]
         alarm: Alarm,
-        // What is still to be given out after the end: this, then the error.
-        last: Option<Event>,
+        // The error to give out after the end.
         failure: Option<BoxError>,
+        // The host had a poll to write out what comes before the error.
+        paused: bool,
     }
 
     impl<S> PinnedDrop for EventBody<S> {
         fn drop(this: Pin<&mut Self>) {
             if this.source.is_some() {
                 let why = this.controlled.dropped_now();
-                this.close(why);
+                // The panic of a source's clean-up has nowhere to go from here.
+                let _ = this.close(why);
             }
         }
     }
@@ -76,8 +81,8 @@ impl<S> EventBody<S> {
             opened: false,
             limit: None,
             alarm: Alarm::default(),
-            last: None,
             failure: None,
+            paused: false,
         }
     }
 }
@@ -95,7 +100,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let piece = if self.source.is_none() {
-            self.rest()
+            ready!(self.poll_failure(cx))
         } else if self.opened {
             ready!(self.poll_piece(cx))
         } else {
@@ -106,7 +111,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_none() && self.last.is_none() && self.failure.is_none()
+        self.source.is_none() && self.failure.is_none()
     }
 }
 
@@ -118,23 +123,20 @@ where
     fn poll_piece(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
         if let Poll::Ready(drain) = self.as_mut().poll_drain(cx) {
             match drain {
-                Drain::EndNow => return Poll::Ready(self.end(End::Drained)),
-                Drain::Last(event) => {
-                    *self.as_mut().project().last = Some(event);
-                    return Poll::Ready(self.end(End::Drained));
-                }
+                Drain::EndNow => return self.end(End::Drained, None, cx),
+                Drain::Last(event) => return self.end(End::Drained, Some(event), cx),
                 Drain::FinishWithin(time) => self.as_mut().end_within(time, End::Drained),
                 Drain::Finish => {}
             }
         }
         // Before the source is asked: one that is always ready would keep the stream open for ever.
         if let Some(why) = self.past_limit(Instant::now()) {
-            return Poll::Ready(self.end(why));
+            return self.end(why, None, cx);
         }
         match self.as_mut().poll_source(cx) {
             Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(self.write(event)))),
-            Poll::Ready(Some(Err(error))) => Poll::Ready(self.fail(error)),
-            Poll::Ready(None) => Poll::Ready(self.end(End::Finished)),
+            Poll::Ready(Some(Err(error))) => self.fail(error, cx),
+            Poll::Ready(None) => self.end(End::Finished, None, cx),
             Poll::Pending => self.poll_alarm(cx),
         }
     }
@@ -205,7 +207,7 @@ impl<S> EventBody<S> {
         };
         ready!(this.alarm.poll(at, cx));
         if let Some(why) = self.past_limit(at) {
-            return Poll::Ready(self.end(why));
+            return self.end(why, None, cx);
         }
         self.restart_pulse();
         Poll::Ready(Some(Ok(COMMENT)))
@@ -224,35 +226,56 @@ impl<S> EventBody<S> {
         event.into_bytes()
     }
 
-    fn fail(mut self: Pin<&mut Self>, error: BoxError) -> Piece {
+    fn end(
+        mut self: Pin<&mut Self>,
+        why: End,
+        last: Option<Event>,
+        cx: &Context<'_>,
+    ) -> Poll<Piece> {
+        match self.as_mut().close(why) {
+            Ok(()) => Poll::Ready(last.map(|event| Ok(self.write(event)))),
+            Err(panicked) => self.give_up(panicked.into(), cx),
+        }
+    }
+
+    fn fail(mut self: Pin<&mut Self>, error: BoxError, cx: &Context<'_>) -> Poll<Piece> {
+        // The first failure is the one to report.
+        let _ = self.as_mut().close(End::Failed);
+        self.give_up(error, cx)
+    }
+
+    /// The error is what the client gets last.
+    fn give_up(mut self: Pin<&mut Self>, error: BoxError, cx: &Context<'_>) -> Poll<Piece> {
         let this = self.as_mut().project();
-        *this.last = this.error_event.take();
         *this.failure = Some(error);
-        self.end(End::Failed)
-    }
-
-    fn end(mut self: Pin<&mut Self>, why: End) -> Piece {
-        self.as_mut().close(why);
-        self.rest()
-    }
-
-    /// What is left to say after the end.
-    fn rest(mut self: Pin<&mut Self>) -> Piece {
-        let this = self.as_mut().project();
-        match this.last.take() {
-            Some(event) => Some(Ok(self.write(event))),
-            None => this.failure.take().map(Err),
+        match this.error_event.take() {
+            Some(event) => Poll::Ready(Some(Ok(self.write(event)))),
+            None => self.poll_failure(cx),
         }
     }
 
-    /// The source and the host learn why, and the source is dropped.
-    fn close(self: Pin<&mut Self>, why: End) {
+    fn poll_failure(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Piece> {
+        let this = self.project();
+        // hyper writes out what it has when a body has to wait, and drops it when a body fails.
+        if this.failure.is_some() && !mem::replace(this.paused, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(this.failure.take().map(Err))
+    }
+
+    /// Drops the source, once its producer knows why, then tells the host.
+    fn close(self: Pin<&mut Self>, why: End) -> Result<(), Panicked> {
         let mut this = self.project();
-        if let Some(source) = this.source.as_mut().as_pin_mut() {
-            (this.close)(source, why);
-        }
+        let dropped = Panicked::catch(|| {
+            if let Some(source) = this.source.as_mut().as_pin_mut() {
+                (this.close)(source, why);
+            }
+            this.source.set(None);
+        });
+        let why = if dropped.is_ok() { why } else { End::Failed };
         this.controlled.end(why);
-        this.source.set(None);
+        dropped
     }
 }
 

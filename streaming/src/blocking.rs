@@ -42,8 +42,8 @@ type Outcome = Result<(), BoxError>;
 /// # drop(streaming);
 /// ```
 ///
-/// The body panics when it is polled outside of a tokio runtime. A runtime that shuts down waits for its blocking threads: a
-/// body that is kept beyond its runtime, unread, keeps it from ending.
+/// A body that is polled outside of a tokio runtime fails, as if the function had panicked. A runtime that shuts down waits
+/// for its blocking threads: a body that is kept beyond its runtime, unread, keeps it from ending.
 pub fn write_blocking<F>(producer: F) -> Streaming<Blocking>
 where
     F: FnOnce(&mut Writer) -> Result<(), BoxError> + Send + 'static,

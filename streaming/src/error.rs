@@ -59,6 +59,11 @@ impl Error {
     pub fn is_not_serialized(&self) -> bool {
         matches!(*self.0, Kind::NotSerialized { .. })
     }
+
+    /// Whether the runtime shut down before a [blocking producer](crate::write_blocking) could run.
+    pub fn is_not_run(&self) -> bool {
+        matches!(*self.0, Kind::NotRun)
+    }
 }
 
 impl error::Error for Error {

@@ -24,7 +24,8 @@ pub(crate) const VALUE_SIZE: usize = 16 * 1024;
 ///
 /// # Panics
 ///
-/// When it has to block within an async block that the producer runs with `block_on`.
+/// Within an async block that the producer runs with `block_on`: a call that sends, or that finds the stream ended. `write`
+/// sends when 16 KiB have come together, `flush` whenever anything waits.
 pub struct Writer {
     sender: Sender<Bytes>,
     buffer: BytesMut,
@@ -49,8 +50,11 @@ impl Writer {
     }
 
     fn send_buffer(&mut self) -> io::Result<()> {
-        let value = self.buffer.split().freeze();
-        let sent = self.runtime.block_on(self.sender.send(value));
+        // The buffer is left alone until there is room: a call that panics here loses nothing that was written.
+        let room = self.runtime.block_on(self.sender.reserve());
+        let sent = room
+            .map_err(broken_pipe)?
+            .send(self.buffer.split().freeze());
         sent.map_err(|error| broken_pipe(error.end().unwrap_or(End::PeerLeft)))
     }
 }

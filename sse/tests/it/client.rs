@@ -74,10 +74,12 @@ where
         assert!(self.is_complete());
     }
 
-    /// The body ends with this error, and gives nothing after it.
+    /// The body ends with this error, once the host had the time to write the events before it, and
+    /// gives nothing after it.
     #[track_caller]
     pub(crate) fn fails(&mut self, error: &str) {
-        assert!(!self.is_complete());
+        self.waits();
+        assert!(self.is_woken());
         assert_eq!(self.poll(), Poll::Ready(Some(Err(error.to_owned()))));
         self.is_at_end();
     }

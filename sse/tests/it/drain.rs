@@ -213,9 +213,10 @@ async fn keep_alive_and_maximum_age_share_the_silence() {
     while let Some(piece) = client.next().await {
         assert_eq!(piece.unwrap(), COMMENT);
         comments += 1;
+        assert!(comments <= 3, "they come without a silence before them");
     }
     assert_eq!(start.elapsed(), Duration::from_secs(40));
-    assert!((2..=3).contains(&comments), "{comments}");
+    assert!(comments >= 2, "{comments}");
 }
 
 #[tokio::test(start_paused = true)]

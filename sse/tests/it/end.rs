@@ -3,7 +3,9 @@
 use std::{
     future::pending,
     panic::panic_any,
+    pin::Pin,
     sync::{Arc, Mutex},
+    task::{Context, Poll},
     time::Duration,
 };
 
@@ -11,7 +13,7 @@ use peristyle_core::{
     BoxError, Control, End,
     channel::{Receiver, Sender},
 };
-use peristyle_sse::{Event, EventStream, KeepAlive, channel, produce};
+use peristyle_sse::{Drain, Event, EventStream, KeepAlive, channel, produce};
 use tokio_stream::Stream;
 use tokio_test::{assert_pending, assert_ready_eq, task};
 
@@ -54,6 +56,69 @@ fn a_panic_of_the_source_comes_after_its_events_and_is_never_a_clean_end() {
         client.fails(error);
         ends.are(&[End::Failed]);
     }
+}
+
+/// hyper was seen to drop the events, and even the head, that it had not yet written when the error
+/// came right behind them.
+#[test]
+fn an_error_waits_for_one_poll_so_that_the_host_writes_what_it_has() {
+    let source = tokio_stream::iter([Ok(Event::data("a")), Err("the tap ran dry")]);
+    let event = Event::data("gone");
+    let mut client = Client::open(EventStream::new(source).error_event(event));
+    client.gets("data: a\n\n");
+    client.gets("data: gone\n\n");
+    client.waits();
+    assert!(client.is_woken());
+    assert_eq!(client.control.end(), Some(End::Failed));
+    let next = task::spawn(client.next()).poll();
+    assert_eq!(next, Poll::Ready(Some(Err("the tap ran dry".to_owned()))));
+    client.is_at_end();
+}
+
+/// Gives an error, if it has one, and panics when it is dropped.
+struct Trap(Option<&'static str>);
+
+impl Stream for Trap {
+    type Item = Result<Event, &'static str>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("trapped")
+    }
+}
+
+#[test]
+fn a_panic_while_the_source_is_dropped_is_an_error() {
+    for drains in [false, true] {
+        let last = Drain::Last(Event::data("back soon"));
+        let stream = EventStream::new(Trap(None)).on_drain(last);
+        let (ends, stream) = Ends::of(stream.error_event(Event::data("gone")));
+        let mut client = Client::open(stream);
+        if drains {
+            client.control.drain();
+        }
+        client.gets("data: gone\n\n");
+        client.fails("panicked: trapped");
+        ends.are(&[End::Failed]);
+    }
+}
+
+#[test]
+fn the_first_of_two_failures_is_told() {
+    let mut client = Client::open(EventStream::new(Trap(Some("the tap ran dry"))));
+    client.fails("the tap ran dry");
+}
+
+#[test]
+fn a_panic_while_an_unread_source_is_dropped_goes_no_further() {
+    let (ends, stream) = Ends::of(EventStream::new(Trap(None)));
+    drop(stream.into_response());
+    ends.are(&[End::Failed]);
 }
 
 #[test]

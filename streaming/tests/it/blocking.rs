@@ -8,15 +8,18 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
+    time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use peristyle_core::{BoxError, Control, End, Panicked};
-use peristyle_streaming::{Blocking, StreamBody, Streaming, write_blocking};
+use peristyle_streaming::{Blocking, Error, StreamBody, Streaming, Writer, write_blocking};
 use tokio::{
+    runtime::Handle,
     sync::mpsc,
     task::{JoinSet, spawn_blocking},
+    time::timeout,
 };
 
 use crate::client::Client;
@@ -53,7 +56,10 @@ async fn what_is_written_arrives() {
 async fn a_large_write_arrives_in_values_of_16_kib() {
     let data: Vec<u8> = (0..40_000_u32).map(|n| (n % 251) as u8).collect();
     let expected = data.clone();
-    let (mut body, _) = body(write_blocking(move |out| Ok(out.write_all(&data)?)));
+    let (mut body, _) = body(write_blocking(move |out| {
+        out.write_all(&data[..1])?;
+        Ok(out.write_all(&data[1..])?)
+    }));
 
     for part in expected.chunks(VALUE) {
         assert_eq!(value(&mut body).await, part);
@@ -81,15 +87,20 @@ async fn a_flushed_value_is_seen_before_the_next_is_written() {
 }
 
 #[tokio::test]
-async fn flushing_nothing_sends_nothing() {
-    let (body, _) = body(write_blocking(|out| {
-        out.flush()?;
+async fn flushing_nothing_takes_no_room() {
+    let (tell, mut flushed) = mpsc::channel(1);
+    let mut client = Client::of(write_blocking(move |out| {
         write!(out, "one")?;
-        out.flush()?;
-        Ok(out.flush()?)
+        for _ in 0..100 {
+            out.flush()?;
+        }
+        Ok(tell.blocking_send(())?)
     }));
+    client.assert_pending();
 
-    assert_eq!(body.collect().await.unwrap().to_bytes(), "one");
+    let flushed = timeout(Duration::from_secs(30), flushed.recv()).await;
+    assert_eq!(flushed, Ok(Some(())));
+    assert_eq!(client.value(), "one");
 }
 
 #[tokio::test]
@@ -187,6 +198,29 @@ async fn a_blocked_writer_learns_at_once_why_the_stream_has_ended() {
 }
 
 #[tokio::test]
+async fn a_writer_that_holds_nothing_learns_that_the_stream_has_ended_too() {
+    let calls: [fn(&mut Writer) -> io::Result<()>; 2] = [|out| out.write_all(b"y"), Writer::flush];
+    for call in calls {
+        let (tell, mut started) = mpsc::channel(1);
+        let (go, mut wait) = mpsc::channel(1);
+        let (report, mut results) = mpsc::channel(1);
+        let mut client = Client::of(write_blocking(move |out| {
+            tell.blocking_send(())?;
+            wait.blocking_recv().ok_or("the test is over")?;
+            Ok(report.blocking_send(call(out))?)
+        }));
+        client.assert_pending();
+        started.recv().await.unwrap();
+        drop(client);
+        go.send(()).await.unwrap();
+
+        let error = results.recv().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::BrokenPipe);
+        assert_eq!(error.to_string(), "the peer has left");
+    }
+}
+
+#[tokio::test]
 async fn an_error_aborts_after_all_that_was_written() {
     let (mut body, control) = body(write_blocking(|out| {
         write!(out, "one")?;
@@ -242,6 +276,27 @@ fn a_producer_that_still_waits_for_a_thread_goes_with_its_body() {
 }
 
 #[test]
+fn without_a_runtime_the_body_fails() {
+    let mut client = Client::of(write_blocking(|_| Ok(())));
+
+    assert!(client.fails_after([]).is::<Panicked>());
+}
+
+#[tokio::test]
+async fn a_writer_that_sends_within_an_async_block_panics_and_loses_nothing() {
+    let (mut body, _) = body(write_blocking(|out| {
+        write!(out, "one")?;
+        let flushed = Handle::current().block_on(async { out.flush() });
+        Ok(flushed?)
+    }));
+
+    assert_eq!(value(&mut body).await, "one");
+    let error = body.frame().await.unwrap().unwrap_err();
+    assert!(error.is::<Panicked>());
+    assert!(body.frame().await.is_none());
+}
+
+#[test]
 fn a_runtime_that_has_shut_down_fails_the_body() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
@@ -251,11 +306,12 @@ fn a_runtime_that_has_shut_down_fails_the_body() {
     let _entered = handle.enter();
     let mut client = Client::of(write_blocking(|_| Ok(())));
 
+    let error = client.fails_after([]);
+    assert!(error.downcast_ref::<Error>().unwrap().is_not_run());
     assert_eq!(
-        client.error().to_string(),
+        error.to_string(),
         "the runtime shut down before the producer could run"
     );
-    client.assert_over(End::Failed);
 }
 
 #[test]

@@ -1,6 +1,10 @@
 //! A client that polls a body by hand.
 
-use std::{pin::Pin, task::Poll};
+use std::{
+    pin::Pin,
+    sync::{Arc, Mutex},
+    task::Poll,
+};
 
 use bytes::Bytes;
 use http_body::Body;
@@ -54,6 +58,17 @@ impl<S> Client<S> {
         }
     }
 
+    /// The error that follows these values. Nothing follows the error, and the host knows of the failure.
+    #[track_caller]
+    pub(crate) fn fails_after<const N: usize>(&mut self, values: [&str; N]) -> BoxError {
+        for value in values {
+            assert_eq!(self.value(), value);
+        }
+        let error = self.error();
+        self.assert_over(End::Failed);
+        error
+    }
+
     #[track_caller]
     pub(crate) fn assert_pending(&mut self) {
         assert!(matches!(self.poll(), Poll::Pending));
@@ -80,5 +95,23 @@ impl<S> Client<S> {
 
     pub(crate) fn is_woken(&self) -> bool {
         self.body.is_woken()
+    }
+}
+
+/// What was given to `on_end`.
+#[derive(Clone, Default)]
+pub(crate) struct Ends(Arc<Mutex<Vec<End>>>);
+
+impl Ends {
+    pub(crate) fn of<S>(streaming: Streaming<S>) -> (Self, Streaming<S>) {
+        let ends = Self::default();
+        let recorded = ends.clone();
+        let streaming = streaming.on_end(move |end| recorded.0.lock().expect("no panic").push(end));
+        (ends, streaming)
+    }
+
+    #[track_caller]
+    pub(crate) fn are(&self, expected: &[End]) {
+        assert_eq!(*self.0.lock().expect("no panic"), expected);
     }
 }

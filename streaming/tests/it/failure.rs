@@ -1,10 +1,17 @@
 //! A stream that fails never looks complete.
 
-use std::{convert::Infallible, io, task::Poll};
+use std::{
+    convert::Infallible,
+    io,
+    pin::Pin,
+    task::{Context, Poll},
+};
 
 use async_stream::stream;
+use bytes::Bytes;
+use futures_core::Stream;
 use peristyle_core::{BoxError, End, Panicked, channel::Aborted};
-use peristyle_streaming::{Streaming, channel, from_iter, from_reader, produce};
+use peristyle_streaming::{DrainPolicy, Streaming, channel, from_iter, from_reader, produce};
 use tokio_test::io::Builder;
 
 use crate::client::Client;
@@ -29,13 +36,9 @@ fn an_error_of_a_stream_comes_after_the_values_before_it() {
     };
     let mut client = Client::of(Streaming::new(values));
 
-    assert_eq!(client.value(), "one");
-    let error = client.error();
-    assert_eq!(
-        error.downcast_ref::<io::Error>().unwrap().to_string(),
-        "out of paper"
-    );
-    client.assert_over(End::Failed);
+    let error = client.fails_after(["one"]);
+    assert!(error.is::<io::Error>());
+    assert_eq!(error.to_string(), "out of paper");
 }
 
 /// hyper was seen to drop the values, and even the head, that it had not yet written when the error came right behind them.
@@ -66,45 +69,71 @@ fn a_panic_of_a_stream_comes_after_the_values_before_it() {
     };
     let mut client = Client::of(Streaming::new(values));
 
-    assert_eq!(client.value(), "one");
-    let error = client.error();
+    let error = client.fails_after(["one"]);
     assert!(error.is::<Panicked>());
     assert_eq!(error.to_string(), "panicked: no paper");
-    client.assert_over(End::Failed);
 }
 
 #[test]
 fn a_panic_of_a_conversion_is_an_error() {
     struct Hollow;
-    impl From<Hollow> for bytes::Bytes {
+    impl From<Hollow> for Bytes {
         fn from(_: Hollow) -> Self {
             panic!("hollow")
         }
     }
     let mut client = Client::of(from_iter([Hollow]));
 
-    assert_eq!(client.error().to_string(), "panicked: hollow");
-    client.assert_over(End::Failed);
+    assert_eq!(client.fails_after([]).to_string(), "panicked: hollow");
+}
+
+/// Gives an error, if it has one, and panics when it is dropped.
+struct Trap(Option<&'static str>);
+
+impl Stream for Trap {
+    type Item = Result<Bytes, &'static str>;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        Poll::Ready(self.0.take().map(Err))
+    }
+}
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("trapped")
+    }
 }
 
 #[test]
 fn a_panic_while_the_ended_stream_is_dropped_is_an_error() {
-    struct Trap;
-    impl Iterator for Trap {
-        type Item = &'static str;
-        fn next(&mut self) -> Option<Self::Item> {
-            None
-        }
-    }
-    impl Drop for Trap {
-        fn drop(&mut self) {
-            panic!("trapped")
-        }
-    }
-    let mut client = Client::of(from_iter(Trap));
+    let mut client = Client::of(Streaming::new(Trap(None)));
 
-    assert_eq!(client.error().to_string(), "panicked: trapped");
-    client.assert_over(End::Failed);
+    assert_eq!(client.fails_after([]).to_string(), "panicked: trapped");
+}
+
+#[test]
+fn a_panic_while_the_drained_stream_is_dropped_is_an_error() {
+    let policy = DrainPolicy::EndWith(Bytes::from("bye"));
+    let mut client = Client::of(Streaming::new(Trap(None)).drain_policy(policy));
+    client.control.drain();
+
+    assert_eq!(client.fails_after([]).to_string(), "panicked: trapped");
+}
+
+#[test]
+fn the_first_of_two_failures_is_told() {
+    let mut client = Client::of(Streaming::new(Trap(Some("torn"))));
+
+    assert_eq!(client.fails_after([]).to_string(), "torn");
+}
+
+#[test]
+fn a_panic_while_an_unread_stream_is_dropped_goes_no_further() {
+    let client = Client::of(Streaming::new(Trap(None)));
+    let control = client.control.clone();
+    drop(client);
+
+    assert_eq!(control.end(), Some(End::Failed));
 }
 
 #[test]
@@ -114,12 +143,10 @@ fn an_aborted_channel_is_an_error_after_its_values() {
     sender.try_send("one").unwrap();
     sender.abort("out of paper");
 
-    assert_eq!(client.value(), "one");
     assert_eq!(
-        chain(&client.error()),
+        chain(&client.fails_after(["one"])),
         ["the producer failed", "out of paper"]
     );
-    client.assert_over(End::Failed);
 }
 
 #[test]
@@ -132,14 +159,8 @@ fn a_sender_that_is_dropped_before_it_finished_is_an_error() {
     drop(sender);
 
     assert!(client.is_woken());
-    assert!(
-        client
-            .error()
-            .downcast_ref::<Aborted>()
-            .unwrap()
-            .is_dropped()
-    );
-    client.assert_over(End::Failed);
+    let error = client.fails_after([]);
+    assert!(error.downcast_ref::<Aborted>().unwrap().is_dropped());
 }
 
 #[test]
@@ -149,12 +170,10 @@ fn an_error_of_a_producer_comes_after_its_values() {
         Err::<(), BoxError>("out of paper".into())
     }));
 
-    assert_eq!(client.value(), "one");
     assert_eq!(
-        chain(&client.error()),
+        chain(&client.fails_after(["one"])),
         ["the producer failed", "out of paper"]
     );
-    client.assert_over(End::Failed);
 }
 
 #[test]
@@ -167,11 +186,10 @@ fn a_panic_of_a_producer_comes_after_its_values() {
         panic!("no paper");
     }));
 
-    assert_eq!(client.value(), "one");
-    let error = chain(&client.error());
-    assert_eq!(error[0], "the producer failed");
-    assert!(error[1].contains("panicked"), "{}", error[1]);
-    client.assert_over(End::Failed);
+    assert_eq!(
+        chain(&client.fails_after(["one"])),
+        ["the producer failed", "panicked: no paper"]
+    );
 }
 
 #[test]
@@ -182,7 +200,5 @@ fn an_error_of_a_reader_comes_after_what_was_read() {
         .build();
     let mut client = Client::of(from_reader(reader));
 
-    assert_eq!(client.value(), "one");
-    assert_eq!(client.error().to_string(), "torn");
-    client.assert_over(End::Failed);
+    assert_eq!(client.fails_after(["one"]).to_string(), "torn");
 }

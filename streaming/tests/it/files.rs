@@ -2,11 +2,12 @@
 
 use std::{env, io, path::PathBuf, process};
 
+use http::Response;
 use http_body_util::BodyExt;
-use peristyle_streaming::{Error, from_file};
+use peristyle_streaming::{Error, Reader, StreamBody, from_file};
 use tokio::{
     fs::{self, File, OpenOptions},
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, Take},
 };
 
 /// A file that is removed with the value.
@@ -17,6 +18,11 @@ impl Temporary {
         let path = env::temp_dir().join(format!("peristyle-streaming-{}-{name}", process::id()));
         fs::write(&path, content).await.expect("a file can be made");
         Self(path)
+    }
+
+    async fn response(&self) -> Response<StreamBody<Reader<Take<File>>>> {
+        let streaming = from_file(self.open().await).await;
+        streaming.expect("it is a file").into_response()
     }
 
     async fn open(&self) -> File {
@@ -47,7 +53,7 @@ fn content(length: u32) -> Vec<u8> {
 async fn a_file_is_streamed_with_its_length() {
     let content = content(200_000);
     let file = Temporary::with("whole", &content).await;
-    let response = from_file(file.open().await).await.unwrap().into_response();
+    let response = file.response().await;
 
     assert_eq!(response.headers()["content-length"], "200000");
     let body = response.into_body().collect().await.unwrap();
@@ -57,8 +63,7 @@ async fn a_file_is_streamed_with_its_length() {
 #[tokio::test]
 async fn a_file_is_read_in_chunks_of_64_kib() {
     let file = Temporary::with("chunks", &content(100_000)).await;
-    let streaming = from_file(file.open().await).await.unwrap();
-    let mut body = streaming.into_response().into_body();
+    let mut body = file.response().await.into_body();
 
     for size in [65_536, 34_464] {
         let frame = body.frame().await.unwrap().unwrap();
@@ -82,7 +87,7 @@ async fn a_file_is_streamed_from_its_position() {
 #[tokio::test]
 async fn an_empty_file_is_an_empty_body() {
     let file = Temporary::with("empty", b"").await;
-    let response = from_file(file.open().await).await.unwrap().into_response();
+    let response = file.response().await;
 
     assert_eq!(response.headers()["content-length"], "0");
     let body = response.into_body().collect().await.unwrap();
@@ -92,7 +97,7 @@ async fn an_empty_file_is_an_empty_body() {
 #[tokio::test]
 async fn what_is_appended_later_is_no_part_of_the_body() {
     let file = Temporary::with("grown", b"one").await;
-    let response = from_file(file.open().await).await.unwrap().into_response();
+    let response = file.response().await;
     let mut grown = file.open_to_change().await;
     grown.write_all(b"two").await.unwrap();
     grown.flush().await.unwrap();
@@ -104,7 +109,7 @@ async fn what_is_appended_later_is_no_part_of_the_body() {
 #[tokio::test]
 async fn a_file_that_is_cut_meanwhile_is_an_error() {
     let file = Temporary::with("cut", b"one two").await;
-    let response = from_file(file.open().await).await.unwrap().into_response();
+    let response = file.response().await;
     file.open_to_change().await.set_len(3).await.unwrap();
 
     let mut body = response.into_body();

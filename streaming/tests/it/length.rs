@@ -45,14 +45,12 @@ fn a_body_without_a_declared_length_has_no_size() {
 fn a_source_that_is_too_short_is_an_error() {
     let mut client = Client::of(from_reader(&b"abc"[..]).length(5));
 
-    assert_eq!(client.value(), "abc");
-    let error = client.error();
+    let error = client.fails_after(["abc"]);
     assert!(error.downcast_ref::<Error>().unwrap().is_wrong_length());
     assert_eq!(
         error.to_string(),
         "the source ended 2 bytes before the 5 declared"
     );
-    client.assert_over(End::Failed);
 }
 
 #[test]
@@ -60,14 +58,12 @@ fn a_source_that_is_too_long_never_looks_complete() {
     for values in [vec!["ab", "cde"], vec!["ab", "c", "d"]] {
         let mut client = Client::of(from_iter(values).length(3));
 
-        assert_eq!(client.value(), "ab");
-        let error = client.error();
+        let error = client.fails_after(["ab"]);
         assert!(error.downcast_ref::<Error>().unwrap().is_wrong_length());
         assert_eq!(
             error.to_string(),
             "the source has more than the 3 bytes declared"
         );
-        client.assert_over(End::Failed);
     }
 }
 
@@ -80,9 +76,7 @@ fn a_source_that_fails_at_its_very_end_never_looks_complete() {
     };
     let mut client = Client::of(Streaming::new(values).length(3));
 
-    assert_eq!(client.value(), "ab");
-    assert_eq!(client.error().to_string(), "torn");
-    client.assert_over(End::Failed);
+    assert_eq!(client.fails_after(["ab"]).to_string(), "torn");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, convert::Infallible, io};
 
 use async_stream::stream;
 use peristyle_core::End;
-use peristyle_streaming::{Error, channel, from_iter, ndjson};
+use peristyle_streaming::{DrainPolicy, Error, channel, from_iter, ndjson};
 use serde::{Serialize, Serializer, ser};
 use serde_json::json;
 
-use crate::client::Client;
+use crate::client::{Client, Ends};
 
 #[test]
 fn each_value_is_a_line_and_line_breaks_within_are_escaped() {
@@ -33,6 +33,19 @@ fn the_content_type_is_that_of_ndjson() {
 }
 
 #[test]
+fn what_was_set_before_the_format_holds_after_it() {
+    let response = from_iter([1]).length(2).ndjson().into_response();
+    assert_eq!(response.headers()["content-length"], "2");
+
+    let (ends, streaming) = Ends::of(from_iter([1]).drain_policy(DrainPolicy::Abort));
+    let mut client = Client::of(streaming.ndjson());
+    client.control.drain();
+    let error = client.error();
+    assert!(error.downcast_ref::<Error>().unwrap().is_drained());
+    ends.are(&[End::Drained]);
+}
+
+#[test]
 fn values_of_a_channel_become_lines_one_by_one() {
     let (sender, streaming) = channel(4);
     let mut client = Client::of(streaming.ndjson());
@@ -50,14 +63,12 @@ fn a_value_that_does_not_serialise_aborts_after_those_before_it() {
     let by_pair = BTreeMap::from([((1, 2), 3)]);
     let mut client = Client::of(from_iter([BTreeMap::new(), by_pair]).ndjson());
 
-    assert_eq!(client.value(), "{}\n");
-    let error = client.error();
+    let error = client.fails_after(["{}\n"]);
     let error = error.downcast_ref::<Error>().unwrap();
     assert!(error.is_not_serialized());
     assert_eq!(error.to_string(), "a value does not serialise");
     let source = std::error::Error::source(error).unwrap();
     assert_eq!(source.to_string(), "key must be a string");
-    client.assert_over(End::Failed);
 }
 
 #[test]
@@ -70,14 +81,8 @@ fn nothing_of_a_line_that_fails_halfway_is_sent() {
     }
     let mut client = Client::of(from_iter([("begins well", Torn)]).ndjson());
 
-    assert!(
-        client
-            .error()
-            .downcast_ref::<Error>()
-            .unwrap()
-            .is_not_serialized()
-    );
-    client.assert_over(End::Failed);
+    let error = client.fails_after([]);
+    assert!(error.downcast_ref::<Error>().unwrap().is_not_serialized());
 }
 
 #[test]
@@ -87,7 +92,5 @@ fn an_error_of_the_stream_is_passed_on() {
         yield Err(io::Error::other("torn"));
     }));
 
-    assert_eq!(client.value(), "1\n");
-    assert!(client.error().is::<io::Error>());
-    client.assert_over(End::Failed);
+    assert!(client.fails_after(["1\n"]).is::<io::Error>());
 }

@@ -147,6 +147,23 @@ fn a_reader_is_read_in_chunks_of_at_most_16_kib_or_as_set() {
     }
 }
 
+/// An allocator gives more than so few bytes at once.
+#[test]
+fn no_chunk_is_larger_than_it_was_set_to_be() {
+    let text = "the whole of it";
+    for size in 1..=text.len() {
+        let mut client = Client::of(from_reader(text.as_bytes()).chunk_size(size));
+        let mut read = String::new();
+        while read.len() < text.len() {
+            let chunk = client.value();
+            assert!(chunk.len() <= size, "{size}: {chunk:?}");
+            read.push_str(std::str::from_utf8(&chunk).unwrap());
+        }
+        assert_eq!(read, text);
+        client.assert_over(End::Finished);
+    }
+}
+
 #[test]
 fn a_value_is_seen_before_the_next_is_produced() {
     let produced = Arc::new(AtomicUsize::new(0));
