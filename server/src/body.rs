@@ -2,7 +2,9 @@
 
 use std::{
     any::Any,
-    fmt, mem,
+    fmt,
+    future::poll_fn,
+    mem,
     pin::Pin,
     sync::Mutex,
     task::{Context, Poll},
@@ -23,7 +25,7 @@ enum Kind {
     #[default]
     Empty,
     Whole(Bytes),
-    /// Never locked: the mutex only makes it `Sync`, so that a reference to an exchange can be held across an `await`.
+    /// Never contended: the mutex only makes it `Sync`, so that a reference to an exchange can be held across an `await`.
     Streamed(Mutex<Streamed>),
 }
 
@@ -95,6 +97,21 @@ impl http_body::Body for Body {
             Kind::Streamed(body) => body
                 .lock()
                 .map_or_else(|_| SizeHint::default(), |body| body.size_hint()),
+        }
+    }
+}
+
+/// The next data of a body; trailers are passed over.
+pub(crate) async fn data<B>(body: &mut B) -> Option<Result<Bytes, B::Error>>
+where
+    B: http_body::Body<Data = Bytes> + Unpin,
+{
+    loop {
+        let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;
+        match frame.map(Frame::into_data) {
+            Ok(Ok(data)) => return Some(Ok(data)),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Some(Err(error)),
         }
     }
 }

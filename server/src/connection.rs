@@ -6,7 +6,7 @@ use std::{
     future::Future,
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
@@ -27,7 +27,8 @@ use tokio::{
 
 use crate::{
     RequestBody, Router, Shutdown,
-    outgoing::{Outgoing, Written, declared},
+    outgoing::{Flushes, Outgoing, declared},
+    request_body::Unread,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -40,10 +41,11 @@ pub(crate) struct Limits {
     pub(crate) headers: usize,
 }
 
-/// 16 KiB is the least that hyper allows for a write buffer, and what one flush of a stream rarely exceeds. A slow reader
-/// of an HTTP/2 stream holds no more than this.
+/// What a slow reader of an HTTP/2 stream holds at most.
 const SEND_BUFFER: usize = 64 * 1024;
 const STREAMS: u32 = 256;
+/// A year: a deadline that is farther away than the clock goes would be a panic in hyper.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Serves one connection to its end. Peers that leave are no errors.
 pub(crate) async fn serve<I>(
@@ -55,7 +57,9 @@ pub(crate) async fn serve<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
+        biased;
         detected = timeout(limits.head_timeout, detect(&mut io)) => detected,
         () = shutdown.requested() => return,
     };
@@ -64,13 +68,15 @@ pub(crate) async fn serve<I>(
         Ok(Err(error)) => return tracing::debug!(%error, "connection failed"),
         Err(_) => return tracing::debug!("no request came in time"),
     };
-    let written = Written::tracked();
-    let io = TokioIo::new(Wire::new(io, start, written.clone()));
+    let flushes = Flushes::watched();
+    let unread = Unread::default();
+    let io = TokioIo::new(Wire::new(io, start, flushes.clone(), unread.clone()));
     let exchanges = Exchanges {
         router,
         peer,
         shutdown: shutdown.clone(),
-        written,
+        flushes,
+        unread,
         streams: Streams::default(),
     };
     let streams = exchanges.streams.clone();
@@ -87,7 +93,7 @@ pub(crate) async fn serve<I>(
         }
         Protocol::Http2 => {
             let tasks = Tasks::default();
-            let connection = http2(&limits, tasks).serve_connection(io, exchanges);
+            let connection = http2(&limits, tasks.executor()).serve_connection(io, exchanges);
             drive(
                 connection,
                 http2::Connection::graceful_shutdown,
@@ -107,14 +113,14 @@ fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout)
+        .header_read_timeout(limits.head_timeout.min(LONGEST))
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
     builder
 }
 
-fn http2(limits: &Limits, tasks: Tasks) -> http2::Builder<Tasks> {
-    let mut builder = http2::Builder::new(tasks);
+fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor> {
+    let mut builder = http2::Builder::new(executor);
     builder
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
@@ -135,6 +141,7 @@ where
 {
     let mut connection = pin!(connection);
     tokio::select! {
+        biased;
         result = connection.as_mut() => return result,
         () = shutdown.requested() => {}
     }
@@ -154,7 +161,8 @@ struct Exchanges {
     router: Router,
     peer: Option<SocketAddr>,
     shutdown: Shutdown,
-    written: Written,
+    flushes: Flushes,
+    unread: Unread,
     streams: Streams,
 }
 
@@ -166,15 +174,16 @@ impl Service<Request<Incoming>> for Exchanges {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let router = self.router.clone();
         let (peer, shutdown) = (self.peer, self.shutdown.clone());
-        let (written, streams) = (self.written.clone(), self.streams.clone());
+        let (flushes, streams) = (self.flushes.clone(), self.streams.clone());
+        let unread = self.unread.clone();
         Box::pin(async move {
-            let request = request.map(RequestBody::incoming);
+            let request = request.map(|body| RequestBody::incoming(body, unread));
             let (mut response, lifeline) = router.handle(request, peer, shutdown).await;
             if let Some(control) = response.extensions_mut().remove::<Control>() {
                 streams.add(&control);
             }
             let declared = declared(response.headers());
-            Ok(response.map(|body| Outgoing::new(body, declared, written, lifeline)))
+            Ok(response.map(|body| Outgoing::new(body, declared, flushes, lifeline)))
         })
     }
 }
@@ -222,12 +231,25 @@ impl Streams {
 }
 
 /// The tasks of one HTTP/2 connection, a stream each. They end with the connection.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Tasks(Arc<Mutex<JoinSet<()>>>);
 
-impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
+impl Tasks {
+    fn executor(&self) -> TaskExecutor {
+        TaskExecutor(Arc::downgrade(&self.0))
+    }
+}
+
+/// Each task holds one, and must not keep all of them alive.
+#[derive(Clone)]
+struct TaskExecutor(Weak<Mutex<JoinSet<()>>>);
+
+impl<F: Future<Output = ()> + Send + 'static> Executor<F> for TaskExecutor {
     fn execute(&self, future: F) {
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(tasks) = self.0.upgrade() else {
+            return;
+        };
+        let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
         tasks.spawn(future);
     }
@@ -235,39 +257,116 @@ impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Tasks {
 
 #[cfg(test)]
 mod tests {
+    use peristyle_core::handler;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt, duplex},
+        sync::mpsc::{self, error::TryRecvError},
         time::Instant,
     };
 
     use super::*;
-    use crate::Routes;
+    use crate::{Context, Routes};
 
-    /// How long it takes until a client that sends this and nothing more is closed, and what it gets.
-    async fn closed_after(sent: &[u8]) -> (Duration, Vec<u8>) {
-        let limits = Limits {
+    const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
+    const CLOSE: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+
+    fn limits() -> Limits {
+        Limits {
             head_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: 100,
-        };
+        }
+    }
+
+    fn router() -> Router {
+        let routes = Routes::new().get("/", handler(|_: &mut Context| "hello"));
+        routes.build().unwrap()
+    }
+
+    /// How long it takes until a client that sends this and nothing more is closed, and what it gets.
+    async fn closed_after(sent: &[u8]) -> (Duration, String) {
         let (mut client, io) = duplex(1024);
         let (_phase, shutdown) = Shutdown::channel();
         let started = Instant::now();
         client.write_all(sent).await.unwrap();
-        let router = Routes::new().build().unwrap();
-        serve(io, None, router, limits, shutdown).await;
-        let mut read = Vec::new();
-        client.read_to_end(&mut read).await.unwrap();
+        serve(io, None, router(), limits(), shutdown).await;
+        let mut read = String::new();
+        client.read_to_string(&mut read).await.unwrap();
         (started.elapsed(), read)
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_ends_its_head_is_closed_after_the_head_timeout() {
-        for sent in [&b""[..], b"PRI * HTT", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r"] {
+        for sent in [
+            &b""[..],
+            b"PRI * HTT",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r",
+            b"GET / HTTP/1.1\r\nhost:",
+        ] {
             let (after, read) = closed_after(sent).await;
-            assert_eq!((after.as_secs(), &*read), (10, &b""[..]), "{sent:?}");
+            assert_eq!((after.as_secs(), &*read), (10, ""), "{sent:?}");
         }
-        let (after, _) = closed_after(b"GET / HTTP/1.1\r\nhost:").await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_is_kept_alive_is_closed_after_the_head_timeout() {
+        let (after, read) = closed_after(GET).await;
         assert_eq!(after.as_secs(), 10);
+        assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_does_not_close_is_waited_for_only_while_it_may_be_sending() {
+        let (after, read) = closed_after(CLOSE).await;
+        assert_eq!(after, Duration::ZERO);
+        assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+        let upload = b"POST / HTTP/1.1\r\ncontent-length: 100\r\n\r\nand less";
+        let (after, read) = closed_after(upload).await;
+        assert_eq!(after.as_secs(), 2);
+        assert!(read.starts_with("HTTP/1.1 405 "), "{read}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_came_before_the_shutdown_is_answered() {
+        for _ in 0..32 {
+            let (mut client, io) = duplex(1024);
+            let (phase, shutdown) = Shutdown::channel();
+            client.write_all(GET).await.unwrap();
+            phase.send_replace(Phase::Draining);
+            serve(io, None, router(), limits(), shutdown).await;
+            let mut read = String::new();
+            client.read_to_string(&mut read).await.unwrap();
+            assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_head_timeout_of_any_length_is_no_panic() {
+        let (mut client, io) = duplex(1024);
+        client.write_all(CLOSE).await.unwrap();
+        let mut limits = limits();
+        limits.head_timeout = Duration::MAX;
+        let (_phase, shutdown) = Shutdown::channel();
+        serve(io, None, router(), limits, shutdown).await;
+        let mut read = String::new();
+        client.read_to_string(&mut read).await.unwrap();
+        assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+    }
+
+    #[tokio::test]
+    async fn the_tasks_of_a_connection_end_with_it() {
+        let tasks = Tasks::default();
+        let executor = tasks.executor();
+        let (held, mut dropped) = mpsc::channel::<()>(1);
+        executor.clone().execute(async move {
+            let _held = (held, executor);
+            std::future::pending::<()>().await;
+        });
+        tokio::task::yield_now().await;
+        assert_eq!(dropped.try_recv(), Err(TryRecvError::Empty));
+        drop(tasks);
+        let closed = timeout(Duration::from_secs(20), dropped.recv()).await;
+        assert_eq!(closed.expect("it is dropped soon"), None);
     }
 }

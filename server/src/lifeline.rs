@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll},
 };
 
-use peristyle_core::BoxFuture;
 use tokio::sync::watch;
 
 /// Owned by the exchange, then by the response's body. Dropped before [`served`](Self::served) it tells that the client left.
@@ -54,7 +53,7 @@ impl fmt::Debug for Lifeline {
 }
 
 /// Resolves when an exchange is over; see [`Exchange::disconnected`](crate::Exchange::disconnected).
-pub struct Disconnected(BoxFuture<'static, Exit>);
+pub struct Disconnected(Pin<Box<dyn Future<Output = Exit> + Send + Sync>>);
 
 impl Future for Disconnected {
     type Output = Exit;
@@ -67,5 +66,17 @@ impl Future for Disconnected {
 impl fmt::Debug for Disconnected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Disconnected").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_may_hold_a_reference_to_it_across_an_await() {
+        fn shared<T: Send + Sync>() {}
+        shared::<Disconnected>();
+        shared::<crate::Exchange>();
     }
 }

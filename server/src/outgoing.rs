@@ -1,18 +1,17 @@
 //! The body of a response on its way to the connection.
 
 use std::{
+    future,
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll, Waker},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
-use peristyle_core::BoxError;
+use peristyle_core::{BoxError, BoxFuture};
+use tokio::sync::Notify;
 
 use crate::{Body, lifeline::Lifeline};
 
@@ -22,8 +21,8 @@ use crate::{Body, lifeline::Lifeline};
 /// the client would lose it.
 pub(crate) struct Outgoing {
     body: Body,
-    failure: Option<BoxError>,
-    written: Written,
+    failure: Option<(BoxError, Flush)>,
+    flushes: Flushes,
     lifeline: Lifeline,
     /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
     left: Option<u64>,
@@ -33,13 +32,13 @@ impl Outgoing {
     pub(crate) fn new(
         body: Body,
         declared: Option<u64>,
-        written: Written,
+        flushes: Flushes,
         lifeline: Lifeline,
     ) -> Self {
         let mut outgoing = Self {
             body,
             failure: None,
-            written,
+            flushes,
             lifeline,
             left: declared,
         };
@@ -70,25 +69,23 @@ impl http_body::Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if this.failure.is_none() {
-            match Pin::new(&mut this.body).poll_frame(cx) {
-                Poll::Ready(Some(Err(error))) => this.failure = Some(error),
-                Poll::Ready(frame) => {
-                    this.written.expect_more();
-                    if let Some(Ok(frame)) = &frame {
-                        this.sent(frame);
-                    }
-                    if frame.is_none() || this.left == Some(0) || this.body.is_end_stream() {
-                        this.lifeline.served();
-                    }
-                    return Poll::Ready(frame);
+            let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
+            if let Some(Err(error)) = frame {
+                this.failure = Some((error, this.flushes.next()));
+            } else {
+                if let Some(Ok(frame)) = &frame {
+                    this.sent(frame);
                 }
-                Poll::Pending => return Poll::Pending,
+                if frame.is_none() || this.left == Some(0) || this.body.is_end_stream() {
+                    this.lifeline.served();
+                }
+                return Poll::Ready(frame);
             }
         }
-        match this.written.poll(cx) {
-            Poll::Ready(()) => Poll::Ready(this.failure.take().map(Err)),
-            Poll::Pending => Poll::Pending,
+        if let Some((_, flush)) = &mut this.failure {
+            ready!(flush.as_mut().poll(cx));
         }
+        Poll::Ready(this.failure.take().map(|(error, _)| Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
@@ -100,52 +97,109 @@ impl http_body::Body for Outgoing {
     }
 }
 
-/// Whether all that a connection's bodies have yielded was written to the socket.
+/// Tells bodies when what they had yielded has been written to the socket.
 #[derive(Clone, Default)]
-pub(crate) struct Written(Option<Arc<State>>);
+pub(crate) struct Flushes(Option<Arc<State>>);
+
+/// Resolves at the end of a flush.
+type Flush = BoxFuture<'static, ()>;
 
 #[derive(Default)]
 struct State {
-    more: AtomicBool,
-    waiting: Mutex<Vec<Waker>>,
+    ended: Arc<Notify>,
+    /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
+    connection: Mutex<Option<Waker>>,
 }
 
-impl Written {
-    pub(crate) fn tracked() -> Self {
+impl Flushes {
+    pub(crate) fn watched() -> Self {
         Self(Some(Arc::default()))
     }
 
-    /// Something was yielded that is yet to be written.
-    fn expect_more(&self) {
-        if let Some(state) = &self.0 {
-            state.more.store(true, Ordering::Release);
-        }
-    }
-
-    /// The connection has written all that it had.
-    pub(crate) fn all(&self) {
-        let Some(state) = &self.0 else { return };
-        if state.more.swap(false, Ordering::AcqRel) {
-            let waiting = std::mem::take(&mut *lock(&state.waiting));
-            waiting.into_iter().for_each(Waker::wake);
-        }
-    }
-
-    fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+    /// The next flush to end. Where there is no connection, nothing waits to be flushed.
+    fn next(&self) -> Flush {
         let Some(state) = &self.0 else {
-            return Poll::Ready(());
+            return Box::pin(future::ready(()));
         };
-        let mut waiting = lock(&state.waiting);
-        if !state.more.load(Ordering::Acquire) {
-            return Poll::Ready(());
+        let ended = Arc::clone(&state.ended).notified_owned();
+        let connection = state.connection().clone();
+        connection.iter().for_each(Waker::wake_by_ref);
+        Box::pin(ended)
+    }
+
+    /// A flush begins, or goes on.
+    pub(crate) fn poll(&self, cx: &Context<'_>) {
+        let Some(state) = &self.0 else { return };
+        let mut connection = state.connection();
+        match &mut *connection {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
         }
-        if !waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            waiting.push(cx.waker().clone());
+    }
+
+    /// A flush has ended: all that the connection had is written.
+    pub(crate) fn ended(&self) {
+        if let Some(state) = &self.0 {
+            state.ended.notify_waiters();
         }
-        Poll::Pending
     }
 }
 
-fn lock(waiting: &Mutex<Vec<Waker>>) -> std::sync::MutexGuard<'_, Vec<Waker>> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl State {
+    fn connection(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    struct Broken;
+
+    impl http_body::Body for Broken {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            Poll::Ready(Some(Err("broken".into())))
+        }
+    }
+
+    fn broken(flushes: &Flushes) -> Outgoing {
+        let body = Body::new(Broken);
+        Outgoing::new(body, None, flushes.clone(), Lifeline::new())
+    }
+
+    /// What flushes may have written all before, and would then never be polled again.
+    #[test]
+    fn a_failure_wakes_the_connection_and_waits_for_its_next_flush() {
+        let flushes = Flushes::watched();
+        let mut connection = task::spawn(());
+        connection.enter(|cx, _| flushes.poll(cx));
+        flushes.ended();
+        let mut body = task::spawn(broken(&flushes));
+        assert_pending!(body.enter(|cx, body| body.poll_frame(cx)));
+        assert!(connection.is_woken());
+        assert!(!body.is_woken());
+        flushes.ended();
+        assert!(body.is_woken());
+        let failed = body.enter(|cx, body| body.poll_frame(cx));
+        let error = assert_ready!(failed).unwrap().unwrap_err();
+        assert_eq!(error.to_string(), "broken");
+    }
+
+    #[test]
+    fn a_failure_without_a_connection_comes_at_once() {
+        let mut body = task::spawn(broken(&Flushes::default()));
+        let failed = body.enter(|cx, body| body.poll_frame(cx));
+        assert!(assert_ready!(failed).unwrap().is_err());
+    }
 }

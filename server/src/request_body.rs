@@ -1,13 +1,19 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
-use std::{error, fmt, future::poll_fn, pin::Pin};
+use std::{
+    error, fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
 
-use crate::{Body, problem::Problem};
+use crate::{Body, body::data, problem::Problem};
 
 /// The body of a request.
 ///
@@ -21,16 +27,32 @@ pub struct RequestBody {
 
 enum Kind {
     Whole(Body),
-    Incoming(Incoming),
+    Incoming(Incoming, Unread),
+    Failed(BodyError),
+}
+
+/// Whether the last body of a connection has not been read to its end.
+#[derive(Clone, Default)]
+pub(crate) struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    fn set(&self, unread: bool) {
+        self.0.store(unread, Ordering::Release);
+    }
+
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
 }
 
 /// 2 MiB.
 const LIMIT: u64 = 2 << 20;
 
 impl RequestBody {
-    pub(crate) fn incoming(body: Incoming) -> Self {
+    pub(crate) fn incoming(body: Incoming, unread: Unread) -> Self {
+        unread.set(!body.is_end_stream());
         Self {
-            kind: Kind::Incoming(body),
+            kind: Kind::Incoming(body, unread),
             left: LIMIT,
         }
     }
@@ -44,7 +66,8 @@ impl RequestBody {
     ///
     /// # Errors
     ///
-    /// When the body is larger than the limit (413), or broke off (400).
+    /// When the body is larger than the limit (413), or broke off (400). No piece comes after an error: a body that failed
+    /// never looks complete.
     ///
     /// # Cancel safety
     ///
@@ -53,16 +76,21 @@ impl RequestBody {
         if self.announced() > self.left {
             return Some(Err(BodyError::too_large()));
         }
-        let piece = match self.next().await? {
-            Ok(piece) => piece,
-            Err(source) => return Some(Err(BodyError(Fault::Broken(source)))),
-        };
-        let Some(left) = self.left.checked_sub(piece.len() as u64) else {
-            self.left = 0;
-            return Some(Err(BodyError::too_large()));
-        };
-        self.left = left;
-        Some(Ok(piece))
+        let left = self.left;
+        let piece = self.next().await?.and_then(|piece| {
+            let left = left.checked_sub(piece.len() as u64);
+            Ok((piece, left.ok_or_else(BodyError::too_large)?))
+        });
+        match piece {
+            Ok((piece, left)) => {
+                self.left = left;
+                Some(Ok(piece))
+            }
+            Err(error) => {
+                self.kind = Kind::Failed(error.clone());
+                Some(Err(error))
+            }
+        }
     }
 
     /// The whole body.
@@ -93,22 +121,22 @@ impl RequestBody {
     fn announced(&self) -> u64 {
         match &self.kind {
             Kind::Whole(body) => body.size_hint().lower(),
-            Kind::Incoming(body) => body.size_hint().lower(),
+            Kind::Incoming(body, _) => body.size_hint().lower(),
+            Kind::Failed(_) => 0,
         }
     }
 
-    /// The next data; trailers are passed over.
-    async fn next(&mut self) -> Option<Result<Bytes, BoxError>> {
-        loop {
-            let frame = poll_fn(|cx| match &mut self.kind {
-                Kind::Whole(body) => Pin::new(body).poll_frame(cx),
-                Kind::Incoming(body) => Pin::new(body).poll_frame(cx).map_err(Into::into),
-            });
-            match frame.await?.map(http_body::Frame::into_data) {
-                Ok(Ok(data)) => return Some(Ok(data)),
-                Ok(Err(_trailers)) => {}
-                Err(error) => return Some(Err(error)),
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        match &mut self.kind {
+            Kind::Whole(body) => data(body)
+                .await
+                .map(|piece| piece.map_err(BodyError::broken)),
+            Kind::Incoming(body, unread) => {
+                let piece = data(body).await;
+                unread.set(piece.is_some() && !body.is_end_stream());
+                piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
             }
+            Kind::Failed(error) => Some(Err(error.clone())),
         }
     }
 }
@@ -138,18 +166,22 @@ impl fmt::Debug for RequestBody {
 }
 
 /// A request body that could not be read.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct BodyError(Fault);
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Fault {
     TooLarge,
-    Broken(BoxError),
+    Broken(Arc<dyn error::Error + Send + Sync>),
 }
 
 impl BodyError {
     fn too_large() -> Self {
         Self(Fault::TooLarge)
+    }
+
+    fn broken(source: BoxError) -> Self {
+        Self(Fault::Broken(source.into()))
     }
 
     /// Whether the body is larger than its limit.

@@ -3,7 +3,7 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
-use peristyle_core::{Chain, Interceptor, Link, Name, Stages, Step, before};
+use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
 
 use crate::{
     Body, Context, Exchange, Problem, RequestBody, Response, Shutdown,
@@ -58,16 +58,16 @@ impl Router {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(Some(&id.to_string()))
             }
         };
-        (framed(response, head), lifeline)
+        (framed(response, head, &id), lifeline)
     }
 }
 
-/// Takes away the body that a response must not have (RFC 9110, sections 9.3.2 and 6.4.1).
-fn framed(response: Response, head: bool) -> Response {
-    let mut response = final_response(response);
+/// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).
+fn framed(response: Response, head: bool, id: &ExecutionId) -> Response {
+    let mut response = final_response(response, id);
     if matches!(
         response.status(),
-        StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     ) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response.headers_mut().remove(header::TRANSFER_ENCODING);
@@ -86,13 +86,13 @@ fn framed(response: Response, head: bool) -> Response {
 }
 
 /// An informational status announces a response; it cannot be one (RFC 9110, section 15.2).
-fn final_response(response: Response) -> Response {
+fn final_response(response: Response, id: &ExecutionId) -> Response {
     if !response.status().is_informational() {
         return response;
     }
     let status = response.status().as_u16();
-    tracing::error!(status, "an informational status cannot end an exchange");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(None)
+    tracing::error!(%id, status, "an informational status cannot end an exchange");
+    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(Some(&id.to_string()))
 }
 
 impl fmt::Debug for Router {
@@ -106,6 +106,7 @@ struct Lookup {
     table: Arc<Table>,
     not_found: Chain<Exchange>,
     bad_path: Chain<Exchange>,
+    server_options: Chain<Exchange>,
 }
 
 impl Lookup {
@@ -114,11 +115,15 @@ impl Lookup {
             table: Arc::new(table),
             not_found: before(not_found).into(),
             bad_path: before(bad_path).into(),
+            server_options: before(server_options).into(),
         }
     }
 
     fn chain_for(&self, cx: &mut Context) -> Chain<Exchange> {
         let request = cx.request();
+        if request.method == Method::OPTIONS && request.uri.path() == "*" {
+            return self.server_options.clone();
+        }
         match self
             .table
             .find(&request.method, &request.uri, &request.headers)
@@ -157,6 +162,11 @@ fn not_found(_: &mut Context) -> Result<(), Problem> {
 
 fn bad_path(_: &mut Context) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::BAD_REQUEST).detail("the path is not well encoded"))
+}
+
+/// `OPTIONS *` is no more than a ping (RFC 9110, section 9.3.7).
+fn server_options(cx: &mut Context) -> Outcome {
+    cx.respond(StatusCode::NO_CONTENT)
 }
 
 fn method_not_allowed(allow: HeaderValue) -> Chain<Exchange> {

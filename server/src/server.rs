@@ -41,6 +41,7 @@ use crate::{
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
+/// | closing | 2 s | what a client is still sending is taken and dropped, or it could lose the response |
 /// | HTTP/2 streams | 256 a connection | bounds what one client can have open |
 /// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
@@ -56,6 +57,7 @@ const BACKLOG: u32 = 4096;
 /// unacknowledged for `USER_TIMEOUT`.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+#[cfg(target_os = "linux")]
 const USER_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Server {
@@ -92,14 +94,18 @@ impl Server {
         }
     }
 
-    /// Sets how long a client may take to send the head of a request, idle time before it included. Default is 10 seconds.
+    /// Sets how long a client may take to send the head of a request over HTTP/1.1, counted from the end of the response
+    /// before: a connection that is kept alive may be idle for no longer. A new connection has this time twice, first to show
+    /// which protocol it speaks; that is all that counts over HTTP/2. The connection is closed without an answer. Default is
+    /// 10 seconds.
     #[must_use]
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.limits.head_timeout = timeout;
         self
     }
 
-    /// Sets how long exchanges may go on after a shutdown began; what is left then is cut off. Default is 30 seconds.
+    /// Sets how long exchanges may go on after a shutdown began; what is left then is cut off. A stage that blocks its thread
+    /// cannot be cut off: it is given up after one more second. Default is 30 seconds.
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -217,21 +223,26 @@ impl Running {
     /// Lets the connections finish within `grace`, or until `force`; then drops them.
     async fn drain(mut self, grace: Duration, force: impl Future<Output = ()>) {
         self.phase.send_replace(Phase::Draining);
-        let finished = async {
-            while let Some(ended) = self.connections.join_next().await {
-                report(ended);
-            }
-        };
         tokio::select! {
-            _ = timeout(grace, finished) => {}
+            _ = timeout(grace, self.finished()) => {}
             () = force => {}
         }
         self.phase.send_replace(Phase::Forced);
+        if timeout(LAST, self.finished()).await.is_err() {
+            let left = self.connections.len();
+            tracing::error!(left, "connections are given up: their stages block");
+        }
+    }
+
+    async fn finished(&mut self) {
         while let Some(ended) = self.connections.join_next().await {
             report(ended);
         }
     }
 }
+
+/// More than a task that can be cut off needs to end.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Out of descriptors or memory: others give some back in time, and trying at once would spin.
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
@@ -271,7 +282,9 @@ fn configure(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_keepalive(&keepalive)?;
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -296,8 +309,8 @@ mod tests {
         assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
         assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 10);
         assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
-        let user_timeout = socket.tcp_user_timeout().unwrap();
-        assert_eq!(user_timeout.map(|timeout| timeout.as_secs()), Some(60));
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
         drop(client);
     }
 

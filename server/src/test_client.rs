@@ -1,6 +1,6 @@
 //! A client for tests: requests go straight into a router, without a socket.
 
-use std::{fmt, future::poll_fn, pin::Pin};
+use std::fmt;
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
@@ -8,7 +8,8 @@ use peristyle_core::BoxError;
 
 use crate::{
     Body, RequestBody, Router, Shutdown,
-    outgoing::{Outgoing, Written, declared},
+    body::data,
+    outgoing::{Flushes, Outgoing, declared},
 };
 
 /// Runs requests through a router in process.
@@ -109,7 +110,7 @@ impl TestRequest<'_> {
         let handled = self.router.handle(self.request, None, Shutdown::never());
         let (response, lifeline) = handled.await;
         let declared = declared(response.headers());
-        let outgoing = |body| Outgoing::new(body, declared, Written::default(), lifeline);
+        let outgoing = |body| Outgoing::new(body, declared, Flushes::default(), lifeline);
         TestResponse(response.map(outgoing))
     }
 }
@@ -143,17 +144,7 @@ impl TestResponse {
     ///
     /// Dropping the future loses no piece.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, BoxError>> {
-        loop {
-            let frame = poll_fn(|cx| {
-                let body = Pin::new(self.0.body_mut());
-                http_body::Body::poll_frame(body, cx)
-            });
-            match frame.await?.map(http_body::Frame::into_data) {
-                Ok(Ok(data)) => return Some(Ok(data)),
-                Ok(Err(_trailers)) => {}
-                Err(error) => return Some(Err(error)),
-            }
-        }
+        data(self.0.body_mut()).await
     }
 
     /// The rest of the body.

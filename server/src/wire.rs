@@ -1,15 +1,20 @@
 //! A connection's bytes: with those already read to tell the protocol, and with an eye on what was written.
 
 use std::{
+    future::Future,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
+    time::{Sleep, sleep},
+};
 
-use crate::outgoing::Written;
+use crate::{outgoing::Flushes, request_body::Unread};
 
 /// What HTTP/2 connections start with (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -39,12 +44,24 @@ pub(crate) async fn detect(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Pro
 pub(crate) struct Wire<I> {
     io: I,
     start: Bytes,
-    written: Written,
+    flushes: Flushes,
+    unread: Unread,
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
+/// How long a client may go on sending what nobody reads. A connection that is closed at once is reset by what still comes,
+/// and the reset may overtake the response (RFC 9112, section 9.6).
+const LINGER: Duration = Duration::from_secs(2);
+
 impl<I> Wire<I> {
-    pub(crate) fn new(io: I, start: Bytes, written: Written) -> Self {
-        Self { io, start, written }
+    pub(crate) fn new(io: I, start: Bytes, flushes: Flushes, unread: Unread) -> Self {
+        Self {
+            io,
+            start,
+            flushes,
+            unread,
+            linger: None,
+        }
     }
 }
 
@@ -64,7 +81,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
     }
 }
 
-impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -87,12 +104,43 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Wire<I> {
 
     /// hyper flushes when its own buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.flushes.poll(cx);
         ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        self.written.all();
+        self.flushes.ended();
         Poll::Ready(Ok(()))
     }
 
+    /// Says that nothing more will be written, then takes what a client still sends.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+        let this = &mut *self;
+        let mut sending = this.unread.is_set();
+        if let Some(deadline) = &mut this.linger {
+            if deadline.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            sending = true;
+        } else {
+            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+        }
+        while let Poll::Ready(length) = this.discard(cx)? {
+            if length == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            sending = true;
+        }
+        if !sending {
+            return Poll::Ready(Ok(()));
+        }
+        let deadline = this.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        deadline.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl<I: AsyncRead + Unpin> Wire<I> {
+    fn discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut scratch = [0; 8 * 1024];
+        let mut scratch = ReadBuf::new(&mut scratch);
+        ready!(Pin::new(&mut self.io).poll_read(cx, &mut scratch))?;
+        Poll::Ready(Ok(scratch.filled().len()))
     }
 }

@@ -100,7 +100,7 @@ impl RouteError {
         }
     }
 
-    /// Whether the pattern cannot be matched.
+    /// Whether the pattern, or the host, is one that nothing can match.
     pub fn is_bad_pattern(&self) -> bool {
         matches!(self.0.fault, Fault::BadPattern(_))
     }

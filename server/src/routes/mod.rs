@@ -16,13 +16,13 @@ pub(crate) use self::table::{Found, Matched, Table};
 
 /// The routes of a service, to be [built](Self::build) into a [`Router`].
 ///
-/// A path is matched by the most specific pattern, whatever the order of the list: a literal segment before a parameter
-/// (`/orders/{id}`), a parameter before a wildcard (`/files/{*path}`), a route of one host before those of any host. Only
+/// A path is matched by the most specific pattern, whatever the order of the list: segment by segment from the left, a
+/// literal goes before a parameter (`/orders/{id}`), and a parameter before a wildcard (`/files/{*path}`). A
+/// parameter takes one segment, a wildcard the whole rest; neither is ever empty. A route of one host goes before those of any host. Only
 /// then the method is looked up; a method of its own goes before [`Route::any`].
-/// A pattern with a wildcard is asked only where none without one matches, and of those the longest before its wildcard first.
 ///
 /// A path matches to the letter, trailing slash included. `HEAD` is answered by the route for `GET`, and `OPTIONS` from the
-/// table, unless there are routes for them.
+/// table, unless there are routes for them. `OPTIONS *` asks for the server as a whole, and gets an empty 204.
 ///
 /// ```
 /// use peristyle_core::handler;
@@ -82,8 +82,8 @@ impl Routes {
     ///
     /// # Errors
     ///
-    /// All that is wrong with the table at once: patterns that cannot be matched, routes for the same requests, names used
-    /// twice, each with the places in the source.
+    /// All that is wrong with the table at once: patterns and hosts that nothing can match, routes for the same requests,
+    /// names used twice, each with the places in the source.
     pub fn build(self) -> Result<Router, RouteErrors> {
         let table = Table::build(self.routes)?;
         Ok(Router::new(table, &self.interceptors))
@@ -154,7 +154,8 @@ impl Route {
         }
     }
 
-    /// Matches only requests for this host, without a port and in any case. Default is any host.
+    /// Matches only requests for this host, given without a port, in any case. Default is any host. What can be no host is
+    /// reported by [`Routes::build`].
     #[must_use]
     pub fn host(mut self, host: &str) -> Self {
         self.info.host = Some(host.to_ascii_lowercase());

@@ -1,6 +1,6 @@
 //! Paths: patterns of routes, and what requests are matched by.
 
-use std::{borrow::Cow, error, fmt};
+use std::{borrow::Cow, fmt};
 
 use percent_encoding::percent_decode_str;
 
@@ -11,6 +11,18 @@ pub(super) struct Pattern {
     pub(super) shape: String,
     /// The parameters' names, in order.
     pub(super) names: Vec<String>,
+    /// What the segments are, in order.
+    pub(super) rank: Rank,
+}
+
+/// Of two patterns that match one path, the more specific is less: the first segment in which they differ decides.
+pub(super) type Rank = Vec<Segment>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Segment {
+    Literal,
+    Parameter,
+    Wildcard,
 }
 
 impl Pattern {
@@ -19,6 +31,7 @@ impl Pattern {
         let mut pattern = Self {
             shape: String::with_capacity(text.len()),
             names: Vec::new(),
+            rank: Rank::new(),
         };
         let mut segments = segments.split('/').peekable();
         while let Some(segment) = segments.next() {
@@ -35,10 +48,10 @@ impl Pattern {
         let Some(inner) = inner else {
             return self.push_literal(segment);
         };
-        let (star, name) = match inner.strip_prefix('*') {
+        let (kind, star, name) = match inner.strip_prefix('*') {
             Some(_) if !last => return Err(BadPattern::WildcardNotLast),
-            Some(name) => ("*", name),
-            None => ("", inner),
+            Some(name) => (Segment::Wildcard, "*", name),
+            None => (Segment::Parameter, "", inner),
         };
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(BadPattern::BadName(name.to_owned()));
@@ -50,23 +63,18 @@ impl Pattern {
         self.shape
             .extend(["{", star, "p", &position.to_string(), "}"]);
         self.names.push(name.to_owned());
+        self.rank.push(kind);
         Ok(())
     }
 
-    /// A literal is matched in the form in which requests are: normalised, percent-encoded.
+    /// A literal is matched in the form in which requests are.
     fn push_literal(&mut self, segment: &str) -> Result<(), BadPattern> {
         if segment.contains(['{', '}']) {
             return Err(BadPattern::PartOfSegment(segment.to_owned()));
         }
-        for byte in segment.bytes() {
-            if byte == b'%' || is_pchar(byte) {
-                self.shape.push(byte.into());
-            } else {
-                push_escape(&mut self.shape, byte);
-            }
-        }
-        let normal = normalise(&self.shape).map_err(|_| BadPattern::BadEscape)?;
-        self.shape = normal.into_owned();
+        let normal = normalise(segment).map_err(|_| BadPattern::BadEscape)?;
+        self.shape.push_str(&normal);
+        self.rank.push(Segment::Literal);
         Ok(())
     }
 }
@@ -79,6 +87,7 @@ pub(super) enum BadPattern {
     BadName(String),
     NamedTwice(String),
     PartOfSegment(String),
+    BadHost(String),
     BadEscape,
     Refused(String),
 }
@@ -98,6 +107,7 @@ impl fmt::Display for BadPattern {
                     "a parameter takes a whole segment, unlike in `{segment}`"
                 )
             }
+            Self::BadHost(host) => write!(f, "`{host}` is not a host without a port"),
             Self::BadEscape => f.write_str("it has a `%` without two hexadecimal digits"),
             Self::Refused(why) => f.write_str(why),
         }
@@ -108,25 +118,30 @@ impl fmt::Display for BadPattern {
 #[derive(Debug)]
 pub(super) struct BadEscape;
 
-/// A path in normal form (RFC 3986, section 6.2.2): escapes in upper case, and none of an unreserved character. An escaped
-/// `/` stays escaped, so that it never separates segments.
+/// A path in normal form (RFC 3986, section 6.2.2): escapes in upper case, none of an unreserved character, and one for each
+/// byte that must not stand for itself, as browsers send `|`. An escaped `/` stays escaped, so that it never separates
+/// segments.
 pub(super) fn normalise(path: &str) -> Result<Cow<'_, str>, BadEscape> {
-    if !path.contains('%') {
+    if path.bytes().all(|byte| byte == b'/' || is_pchar(byte)) {
         return Ok(Cow::Borrowed(path));
     }
     let mut normal = String::with_capacity(path.len());
-    let mut rest = path;
-    while let Some((before, after)) = rest.split_once('%') {
-        normal.push_str(before);
-        let byte = escaped(after).ok_or(BadEscape)?;
-        if is_unreserved(byte) {
-            normal.push(byte.into());
+    let mut rest = path.as_bytes();
+    while let Some((&first, mut after)) = rest.split_first() {
+        if first == b'%' {
+            let (digits, behind) = after.split_at_checked(2).ok_or(BadEscape)?;
+            after = behind;
+            match escaped(digits).ok_or(BadEscape)? {
+                byte if is_unreserved(byte) => normal.push(byte.into()),
+                byte => push_escape(&mut normal, byte),
+            }
+        } else if first == b'/' || is_pchar(first) {
+            normal.push(first.into());
         } else {
-            push_escape(&mut normal, byte);
+            push_escape(&mut normal, first);
         }
-        rest = &after[2..];
+        rest = after;
     }
-    normal.push_str(rest);
     Ok(Cow::Owned(normal))
 }
 
@@ -140,19 +155,12 @@ pub(super) fn decode(value: &str) -> Result<String, NotUtf8> {
 #[derive(Debug)]
 pub(super) struct NotUtf8;
 
-impl fmt::Display for NotUtf8 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a path parameter is not UTF-8")
-    }
-}
-
-impl error::Error for NotUtf8 {}
-
-/// The byte that the two digits at the start of a text stand for.
-fn escaped(digits: &str) -> Option<u8> {
-    let digits = digits.get(..2)?;
-    let valid = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
-    valid.then(|| u8::from_str_radix(digits, 16).ok()).flatten()
+/// The byte that two hexadecimal digits stand for.
+fn escaped(digits: &[u8]) -> Option<u8> {
+    digits.iter().try_fold(0, |byte, &digit| {
+        let digit = char::from(digit).to_digit(16)?;
+        Some(byte << 4 | u8::try_from(digit).ok()?)
+    })
 }
 
 fn push_escape(text: &mut String, byte: u8) {
@@ -186,6 +194,9 @@ mod tests {
             ("/%25", Some("/%25")),
             ("/+%2B", Some("/+%2B")),
             ("/%7e%7E~", Some("/~~~")),
+            ("/a|b/\u{e9}", Some("/a%7Cb/%C3%A9")),
+            ("/a%7cb", Some("/a%7Cb")),
+            ("", Some("")),
             ("/%", None),
             ("/%4", None),
             ("/%zz", None),
@@ -203,6 +214,7 @@ mod tests {
         assert_eq!(shape("/orders/{id}"), shape("/orders/{order}"));
         assert_eq!(shape("/café"), "/caf%C3%A9");
         assert_eq!(shape("/caf%c3%a9"), "/caf%C3%A9");
+        assert_eq!(shape("/a|b"), shape("/a%7Cb"));
         assert_eq!(shape("/files/{*path}"), "/files/{*p0}");
         assert_eq!(shape("/"), "/");
         assert_eq!(shape("/a//b/"), "/a//b/");

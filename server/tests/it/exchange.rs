@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use http::StatusCode;
-use peristyle_core::{Chain, after, before, handler};
+use peristyle_core::{BoxError, Chain, after, before, handler};
 use peristyle_server::{Context, Exit, Routes, TestClient};
 
-use crate::support::{Running, get, soon};
+use crate::support::{Fed, GET, Running, finished, get, once, soon, tells};
 
 #[tokio::test]
 async fn a_stage_sees_the_request_the_route_and_the_peer() {
@@ -67,10 +67,10 @@ async fn the_response_can_be_changed_and_replaced_on_the_way_back() {
 
 #[tokio::test]
 async fn a_stage_reads_the_body_whole_or_piece_by_piece() {
-    async fn whole(cx: &mut Context) -> Result<String, peristyle_core::BoxError> {
+    async fn whole(cx: &mut Context) -> Result<String, BoxError> {
         Ok(format!("{:?}", cx.body().bytes().await?))
     }
-    async fn pieces(cx: &mut Context) -> Result<String, peristyle_core::BoxError> {
+    async fn pieces(cx: &mut Context) -> Result<String, BoxError> {
         let mut length = 0;
         while let Some(piece) = cx.body().chunk().await {
             length += piece?.len();
@@ -96,6 +96,44 @@ async fn a_stage_reads_the_body_whole_or_piece_by_piece() {
 }
 
 #[tokio::test]
+async fn a_body_that_failed_never_looks_complete() {
+    async fn twice(cx: &mut Context) -> String {
+        cx.body().set_limit(4);
+        let mut kinds = Vec::new();
+        for _ in 0..2 {
+            let error = cx.body().bytes().await.unwrap_err();
+            kinds.push(error.is_too_large());
+            cx.body().set_limit(100);
+        }
+        format!("{kinds:?}")
+    }
+    let router = Routes::new().post("/", handler(twice)).build();
+    let server = Running::start(router.unwrap()).await;
+    let head = "POST / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+                transfer-encoding: chunked\r\n\r\n";
+    let large = server.answer(format!("{head}5\r\nhello\r\n0\r\n\r\n"));
+    assert!(large.await.ends_with("\r\n\r\n[true, true]"));
+    let mut broken = server.connect().await;
+    broken.send(format!("{head}2\r\nab\r\nz\r\n")).await;
+    let answer = broken.rest().await;
+    assert!(answer.ends_with("\r\n\r\n[false, false]"), "{answer}");
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_body_announced_beyond_the_limit_can_still_be_read_under_another() {
+    async fn again(cx: &mut Context) -> Result<String, BoxError> {
+        cx.body().set_limit(4);
+        let refused = cx.body().bytes().await.unwrap_err().is_too_large();
+        cx.body().set_limit(5);
+        Ok(format!("{refused} {:?}", cx.body().bytes().await?))
+    }
+    let router = Routes::new().post("/", handler(again)).build().unwrap();
+    let response = TestClient::new(router).post("/", "hello").send().await;
+    assert_eq!(response.text().await.unwrap(), "true b\"hello\"");
+}
+
+#[tokio::test]
 async fn a_stage_sees_the_shutdown() {
     async fn wait(cx: &mut Context) -> String {
         let before = cx.shutdown().is_requested();
@@ -114,25 +152,24 @@ async fn a_stage_sees_the_shutdown() {
     let router = Routes::new().get("/", Chain::new([put, handler(wait)]));
     let server = Running::start(router.build().unwrap()).await;
     let mut client = server.connect().await;
-    client.send("GET / HTTP/1.1\r\nhost: a\r\n\r\n").await;
+    client.send(GET).await;
     soon(started).await.unwrap();
     let serving = server.end();
     let answer = client.rest().await;
     assert!(answer.ends_with("\r\n\r\nfalse true"), "{answer}");
-    crate::support::finished(serving).await;
+    finished(serving).await;
 }
 
 /// hyper drops a body once the declared length is written, without asking it for its end.
 #[tokio::test]
 async fn a_stream_of_declared_length_that_was_sent_whole_counts_as_served() {
-    let (values, body) = crate::support::Fed::new();
+    let (values, body) = Fed::new();
     values.try_send(Ok("hello".into())).unwrap();
     let mut response = body.response();
     let headers = response.headers_mut();
     headers.insert(http::header::CONTENT_LENGTH, 5.into());
-    let (watch, mut watched) = tokio::sync::mpsc::channel(1);
-    let tell = before(move |cx: &mut Context| drop(watch.try_send(cx.disconnected())));
-    let answer = handler(crate::support::once(response));
+    let (tell, mut watched) = tells();
+    let answer = handler(once(response));
     let router = Routes::new().get("/", Chain::new([tell, answer]));
     let server = Running::start(router.build().unwrap()).await;
     let answer = server.answer(get("/")).await;
@@ -144,8 +181,7 @@ async fn a_stream_of_declared_length_that_was_sent_whole_counts_as_served() {
 
 #[tokio::test]
 async fn disconnected_resolves_as_served_once_the_response_was_sent() {
-    let (watch, mut watched) = tokio::sync::mpsc::channel(1);
-    let tell = before(move |cx: &mut Context| drop(watch.try_send(cx.disconnected())));
+    let (tell, mut watched) = tells();
     let answer = handler(|_: &mut Context| "hello");
     let router = Routes::new().get("/", Chain::new([tell, answer]));
     let server = Running::start(router.build().unwrap()).await;

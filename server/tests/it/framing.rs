@@ -6,14 +6,17 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{StatusCode, header};
+use http::{Method, StatusCode, header};
 use http_body::Frame;
 use peristyle_core::{BoxError, handler};
-use peristyle_server::{Body, Context, Response, Routes};
+use peristyle_server::{Body, Context, Response, Route, Routes};
 
 use crate::support::{Running, get, request};
 
 const TEXT: &str = "content-type: text/plain; charset=utf-8\r\n";
+
+/// 205 is framed as any other, with no content (RFC 9110, section 15.3.6).
+const RESET: &str = "content-type: text/plain; charset=utf-8\r\ncontent-length: 0\r\n";
 
 /// A stream that must not be asked for anything.
 struct Unpolled;
@@ -48,6 +51,17 @@ async fn head_has_the_length_of_get_and_the_next_response_follows_at_once() {
 }
 
 #[tokio::test]
+async fn a_length_that_a_route_for_head_sets_itself_stays() {
+    let length = handler(|_: &mut Context| (StatusCode::OK, [(header::CONTENT_LENGTH, "7")], ()));
+    let router = Routes::new().route(Route::new(Method::HEAD, "/", length));
+    let server = Running::start(router.build().unwrap()).await;
+    let answer = server.answer(request("HEAD", "/")).await;
+    let expected = "HTTP/1.1 200 OK\r\ncontent-length: 7\r\nconnection: close\r\n\r\n";
+    assert_eq!(answer, expected);
+    server.ended().await;
+}
+
+#[tokio::test]
 async fn head_of_a_stream_has_no_length_and_does_not_poll_it() {
     let router = Routes::new().get("/", handler(stream));
     let server = Running::start(router.build().unwrap()).await;
@@ -63,6 +77,7 @@ async fn no_content_and_not_modified_have_no_body_whatever_was_set() {
     };
     let router = Routes::new()
         .get("/204", of(StatusCode::NO_CONTENT))
+        .get("/205", of(StatusCode::RESET_CONTENT))
         .get("/304", of(StatusCode::NOT_MODIFIED))
         .get(
             "/stream",
@@ -71,16 +86,16 @@ async fn no_content_and_not_modified_have_no_body_whatever_was_set() {
         .build();
     let server = Running::start(router.unwrap()).await;
     let mut client = server.connect().await;
-    for (path, status) in [
-        ("/204", "204 No Content"),
-        ("/304", "304 Not Modified"),
-        ("/stream", "204 No Content"),
+    for (path, status, headers) in [
+        ("/204", "204 No Content", TEXT),
+        ("/205", "205 Reset Content", RESET),
+        ("/304", "304 Not Modified", TEXT),
+        ("/stream", "204 No Content", ""),
     ] {
         let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n");
         client.send(request).await;
         let head = client.until("\r\n\r\n").await;
-        let kind = if path == "/stream" { "" } else { TEXT };
-        assert_eq!(head, format!("HTTP/1.1 {status}\r\n{kind}\r\n"));
+        assert_eq!(head, format!("HTTP/1.1 {status}\r\n{headers}\r\n"));
     }
     drop(client);
     server.ended().await;
@@ -96,6 +111,7 @@ async fn an_informational_status_is_a_500() {
         let start =
             "HTTP/1.1 500 Internal Server Error\r\ncontent-type: application/problem+json\r\n";
         assert!(answer.starts_with(start), "{answer}");
+        assert!(answer.contains(r#"{"id":""#), "{answer}");
         server.ended().await;
     }
 }
@@ -114,10 +130,12 @@ async fn a_head_beyond_its_limits_is_a_431_and_the_connection_ends() {
         "GET / HTTP/1.1\r\n{fields}connection: close\r\n\r\n"
     ));
     assert!(answer.await.starts_with("HTTP/1.1 200 OK\r\n"));
-    // No more than the limit is sent, so that nothing unread resets the connection.
     let start = "GET / HTTP/1.1\r\nhost: a\r\nx: ";
     let long = "x".repeat(64 * 1024 - start.len());
     assert_eq!(server.answer(format!("{start}{long}")).await, refused);
+    // What is left unread does not reset the connection.
+    let longer = "x".repeat(1 << 20);
+    assert_eq!(server.answer(format!("{start}{longer}")).await, refused);
     server.ended().await;
 }
 
@@ -155,6 +173,24 @@ async fn a_chunked_body_beyond_its_limit_is_a_413_and_one_at_its_limit_is_not() 
         .await;
     let answer = client.rest().await;
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    server.ended().await;
+}
+
+/// A server that closed at once would reset the connection, and the client could not even finish sending.
+#[tokio::test]
+async fn a_client_that_is_still_sending_gets_the_early_answer() {
+    let router = Routes::new().post("/", handler(measure));
+    let server = Running::start(router.build().unwrap()).await;
+    let size = 16 << 20;
+    let mut client = server.connect().await;
+    let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {size}\r\n\r\n");
+    client.send(head).await;
+    for _ in 0..16 {
+        client.send(vec![b'x'; size / 16]).await;
+    }
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+    assert!(answer.ends_with('}'), "{answer}");
     server.ended().await;
 }
 

@@ -1,12 +1,10 @@
 //! Clients that leave.
 
-use peristyle_core::{Chain, Link, before, handler};
-use peristyle_server::{Context, Exit, Routes};
+use peristyle_core::{Chain, Link, handler};
+use peristyle_server::{Exit, Routes};
 use tokio::sync::mpsc;
 
-use crate::support::{Dropped, Fed, Running, Waits, once, soon};
-
-const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+use crate::support::{Dropped, Fed, GET, Running, Waits, once, soon, tells};
 
 #[tokio::test]
 async fn a_client_that_leaves_while_a_stage_waits_drops_the_stage() {
@@ -29,8 +27,7 @@ async fn a_client_that_leaves_while_a_body_streams_drops_the_body() {
     let (values, mut body) = Fed::new();
     let (dropped, mut drops) = mpsc::channel(1);
     body.dropped = Some(Dropped(dropped));
-    let (watch, mut watched) = mpsc::channel(1);
-    let tell = before(move |cx: &mut Context| drop(watch.try_send(cx.disconnected())));
+    let (tell, mut watched) = tells();
     let answer = handler(once(body.response()));
     let router = Routes::new().get("/", Chain::new([tell, answer]));
     let server = Running::start(router.build().unwrap()).await;

@@ -2,7 +2,7 @@
 
 use http::{HeaderValue, Method, header};
 use peristyle_core::{Link, after, handler};
-use peristyle_server::{Context, Exchange, Route, Routes, TestClient};
+use peristyle_server::{Context, Exchange, Route, RouteError, RouteInfo, Routes, TestClient};
 
 use crate::support::{Running, get, request};
 
@@ -44,9 +44,8 @@ fn all_errors_are_reported_at_once_each_with_its_places() {
     let seen: Vec<_> = errors
         .iter()
         .map(|error| {
-            let place = |info: &peristyle_server::RouteInfo| {
-                format!("{}:{}", info.place().file(), info.place().line())
-            };
+            let place =
+                |info: &RouteInfo| format!("{}:{}", info.place().file(), info.place().line());
             (
                 place(error.route()),
                 error.earlier().map(place),
@@ -93,8 +92,29 @@ fn hosts_that_differ_in_case_are_the_same() {
             .build()
             .unwrap_err()
             .iter()
-            .all(peristyle_server::RouteError::is_conflict)
+            .all(RouteError::is_conflict)
     );
+}
+
+#[test]
+fn what_can_be_no_host_is_a_bad_pattern() {
+    for (host, valid) in [
+        ("example.org", true),
+        ("127.0.0.1", true),
+        ("[::1]", true),
+        ("example.org:80", false),
+        ("http://example.org", false),
+        ("a@example.org", false),
+        ("example.org/a", false),
+        ("", false),
+    ] {
+        let route = Route::get("/a", shows(&[])).host(host);
+        let built = Routes::new().route(route).build();
+        assert_eq!(built.is_ok(), valid, "{host}");
+        let errors = built.err();
+        let errors = errors.iter().flatten();
+        assert!(errors.into_iter().all(RouteError::is_bad_pattern));
+    }
 }
 
 /// Every order of the items.
@@ -136,6 +156,7 @@ async fn the_more_specific_path_wins_in_any_order_of_listing() {
             ("/c/b", "GET /{y}/b"),
             ("/c/d", "GET /{*all}"),
             ("/c/z/e", "GET /{y}/z/{*rest}"),
+            ("/a/z/e", "GET /a/{*rest}"),
             ("/c", "GET /{*all}"),
         ] {
             assert_eq!(got(&client, path).await, ok(pattern), "{path} in {order:?}");
@@ -178,7 +199,10 @@ async fn a_host_goes_before_any_host_and_a_method_before_any_in_any_order() {
             let request = request.header(header::HOST, HeaderValue::from_static(host));
             assert_eq!(request.send().await.text().await.unwrap(), route);
         }
-        let absolute = client.get("http://example.org/a").send().await;
+        // RFC 9112, section 3.2.2: `Host` is then ignored.
+        let absolute = client.get("http://example.org/a");
+        let absolute = absolute.header(header::HOST, HeaderValue::from_static("example.com"));
+        let absolute = absolute.send().await;
         assert_eq!(absolute.text().await.unwrap(), "GET example.org/{x}");
     }
 }
@@ -219,6 +243,27 @@ async fn parameters_are_decoded_once() {
             "{path}: {answer}"
         );
         assert_eq!(answer.split_once("\r\n\r\n").unwrap().1, body, "{path}");
+    }
+    server.ended().await;
+}
+
+/// Browsers send `|` as it is, and other clients escape it.
+#[tokio::test]
+async fn a_literal_matches_whether_or_not_its_characters_are_escaped() {
+    let routes = Routes::new()
+        .get("/a|b/{x}", shows(&["x"]))
+        .get("/gr\u{fc}n/{x}", shows(&["x"]));
+    let server = Running::start(routes.build().unwrap()).await;
+    for path in ["/a|b/c|", "/a%7Cb/c%7c", "/%61%7cb/c|"] {
+        let answer = server.answer(get(path)).await;
+        assert!(answer.ends_with("GET /a|b/{x} x=c|"), "{path}: {answer}");
+    }
+    for path in ["/gr\u{fc}n/\u{fc}", "/gr%C3%BCn/%c3%bc"] {
+        let answer = server.answer(get(path)).await;
+        assert!(
+            answer.ends_with("GET /gr\u{fc}n/{x} x=\u{fc}"),
+            "{path}: {answer}"
+        );
     }
     server.ended().await;
 }
@@ -300,6 +345,8 @@ async fn what_matches_no_route_is_answered_exactly_and_walks_the_chain() {
             "204 No Content",
             Some("GET, HEAD, OPTIONS, PUT"),
         ),
+        ("OPTIONS", "*", "204 No Content", None),
+        ("CONNECT", "a:1", "404 Not Found", None),
         ("OPTIONS", "/c", "404 Not Found", None),
         ("GET", "/c", "404 Not Found", None),
         ("GET", "/%", "400 Bad Request", None),

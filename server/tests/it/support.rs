@@ -11,7 +11,9 @@ use std::{
 
 use bytes::Bytes;
 use http_body::Frame;
-use peristyle_core::{BoxError, Controlled, End, Interceptor, Name, Stages, Step};
+use peristyle_core::{
+    BoxError, Control, Controlled, End, Interceptor, Link, Name, Stages, Step, before,
+};
 use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -115,6 +117,9 @@ fn undated(bytes: &[u8]) -> String {
         .collect()
 }
 
+/// A GET request after which the connection goes on.
+pub(crate) const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+
 /// A GET request after which the connection ends.
 pub(crate) fn get(path: &str) -> String {
     request("GET", path)
@@ -128,6 +133,13 @@ pub(crate) fn request(method: &str, path: &str) -> String {
 pub(crate) fn once<R: Send>(answer: R) -> impl Fn(&mut Context) -> R + Send + Sync {
     let answer = Mutex::new(Some(answer));
     move |_| answer.lock().unwrap().take().expect("it is asked once")
+}
+
+/// An interceptor that hands out its exchange's `disconnected`.
+pub(crate) fn tells() -> (Link<Exchange>, mpsc::Receiver<Disconnected>) {
+    let (watch, watched) = mpsc::channel(1);
+    let tell = before(move |cx: &mut Context| drop(watch.try_send(cx.disconnected())));
+    (tell, watched)
 }
 
 /// Sends when it is dropped.
@@ -144,7 +156,7 @@ pub(crate) type Values = mpsc::Sender<Result<Bytes, BoxError>>;
 /// A body that yields what it is sent, and ends when it is told to drain.
 pub(crate) struct Fed {
     values: mpsc::Receiver<Result<Bytes, BoxError>>,
-    pub(crate) controlled: Option<Controlled>,
+    controlled: Option<Controlled>,
     pub(crate) dropped: Option<Dropped>,
 }
 
@@ -157,6 +169,16 @@ impl Fed {
             dropped: None,
         };
         (sender, body)
+    }
+
+    /// A response that is told to drain by its control, and heeds it.
+    pub(crate) fn controlled() -> (Values, Control, Response) {
+        let (values, mut body) = Self::new();
+        let (control, controlled) = Control::new();
+        body.controlled = Some(controlled);
+        let mut response = body.response();
+        response.extensions_mut().insert(control.clone());
+        (values, control, response)
     }
 
     pub(crate) fn response(self) -> Response {

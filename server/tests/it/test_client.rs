@@ -2,12 +2,12 @@
 
 use std::future::Future;
 
-use peristyle_core::{Chain, Link, before, handler};
+use peristyle_core::{Chain, Link, handler};
 use peristyle_server::{Context, Exit, Routes, TestClient};
 use tokio::sync::mpsc;
 use tokio_test::{assert_pending, assert_ready, task};
 
-use crate::support::{Dropped, Fed, Waits, once};
+use crate::support::{Dropped, Fed, Waits, once, tells};
 
 #[tokio::test]
 async fn a_streamed_body_is_read_chunk_by_chunk() {
@@ -31,8 +31,7 @@ async fn a_response_that_is_dropped_leaves_in_the_middle() {
     let (values, mut body) = Fed::new();
     let (dropped, mut drops) = mpsc::channel(1);
     body.dropped = Some(Dropped(dropped));
-    let (watch, mut watched) = mpsc::channel(1);
-    let tell = before(move |cx: &mut Context| drop(watch.try_send(cx.disconnected())));
+    let (tell, mut watched) = tells();
     let chain = Chain::new([tell, handler(once(body.response()))]);
     let client = TestClient::new(Routes::new().get("/", chain).build().unwrap());
     let mut response = client.get("/").send().await;
