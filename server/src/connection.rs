@@ -29,6 +29,7 @@ use crate::{
     RequestBody, Router, Shutdown,
     outgoing::{Flushes, Outgoing, declared},
     request_body::Unread,
+    router::Host,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -53,10 +54,11 @@ pub(crate) async fn serve<I>(
     peer: Option<SocketAddr>,
     router: Router,
     limits: Limits,
-    shutdown: Shutdown,
+    host: Host,
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let shutdown = host.shutdown.clone();
     // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
         biased;
@@ -74,7 +76,7 @@ pub(crate) async fn serve<I>(
     let exchanges = Exchanges {
         router,
         peer,
-        shutdown: shutdown.clone(),
+        host,
         flushes,
         unread,
         streams: Streams::default(),
@@ -160,7 +162,7 @@ where
 struct Exchanges {
     router: Router,
     peer: Option<SocketAddr>,
-    shutdown: Shutdown,
+    host: Host,
     flushes: Flushes,
     unread: Unread,
     streams: Streams,
@@ -173,12 +175,12 @@ impl Service<Request<Incoming>> for Exchanges {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let router = self.router.clone();
-        let (peer, shutdown) = (self.peer, self.shutdown.clone());
+        let (peer, host) = (self.peer, self.host.clone());
         let (flushes, streams) = (self.flushes.clone(), self.streams.clone());
         let unread = self.unread.clone();
         Box::pin(async move {
             let request = request.map(|body| RequestBody::incoming(body, unread));
-            let (mut response, lifeline) = router.handle(request, peer, shutdown).await;
+            let (mut response, lifeline) = router.handle(request, peer, host).await;
             if let Some(control) = response.extensions_mut().remove::<Control>() {
                 streams.add(&control);
             }
@@ -265,7 +267,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Context, Routes};
+    use crate::{Context, Routes, detached::Detached};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -279,6 +281,11 @@ mod tests {
         }
     }
 
+    fn host(shutdown: Shutdown) -> Host {
+        let detached = Detached::new(0);
+        Host { shutdown, detached }
+    }
+
     fn router() -> Router {
         let routes = Routes::new().get("/", handler(|_: &mut Context| "hello"));
         routes.build().unwrap()
@@ -290,7 +297,7 @@ mod tests {
         let (_phase, shutdown) = Shutdown::channel();
         let started = Instant::now();
         client.write_all(sent).await.unwrap();
-        serve(io, None, router(), limits(), shutdown).await;
+        serve(io, None, router(), limits(), host(shutdown)).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         (started.elapsed(), read)
@@ -334,7 +341,7 @@ mod tests {
             let (phase, shutdown) = Shutdown::channel();
             client.write_all(GET).await.unwrap();
             phase.send_replace(Phase::Draining);
-            serve(io, None, router(), limits(), shutdown).await;
+            serve(io, None, router(), limits(), host(shutdown)).await;
             let mut read = String::new();
             client.read_to_string(&mut read).await.unwrap();
             assert!(read.ends_with("\r\n\r\nhello"), "{read}");
@@ -348,7 +355,7 @@ mod tests {
         let mut limits = limits();
         limits.head_timeout = Duration::MAX;
         let (_phase, shutdown) = Shutdown::channel();
-        serve(io, None, router(), limits, shutdown).await;
+        serve(io, None, router(), limits, host(shutdown)).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         assert!(read.ends_with("\r\n\r\nhello"), "{read}");

@@ -7,7 +7,7 @@ use peristyle_core::{Answer, BoxError, Outcome};
 
 use crate::{
     IntoResponse, RequestBody, Response, Shutdown,
-    lifeline::{Disconnected, Lifeline},
+    lifeline::{Disconnected, Line},
     routes::{Matched, RouteInfo},
 };
 
@@ -25,7 +25,7 @@ pub struct Exchange {
     matched: Matched,
     peer: Option<SocketAddr>,
     shutdown: Shutdown,
-    lifeline: Lifeline,
+    line: Line,
 }
 
 impl Exchange {
@@ -33,6 +33,7 @@ impl Exchange {
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
         shutdown: Shutdown,
+        line: Line,
     ) -> Self {
         let (head, body) = request.into_parts();
         Self {
@@ -42,7 +43,7 @@ impl Exchange {
             matched: Matched::default(),
             peer,
             shutdown,
-            lifeline: Lifeline::new(),
+            line,
         }
     }
 
@@ -118,9 +119,9 @@ impl Exchange {
     }
 
     /// A future that resolves when the exchange is over: the client has left, or was served. It borrows nothing, so that a
-    /// task which works for this request can watch it.
-    pub fn disconnected(&mut self) -> Disconnected {
-        self.lifeline.watch()
+    /// task which works for this request can watch it, or an execution that was detached.
+    pub fn disconnected(&self) -> Disconnected {
+        self.line.watch()
     }
 
     pub(crate) fn set_response(&mut self, response: Response) {
@@ -131,15 +132,15 @@ impl Exchange {
         &mut self.matched
     }
 
-    pub(crate) fn into_response(self) -> (Option<Response>, Lifeline) {
-        (self.response, self.lifeline)
+    pub(crate) fn into_response(self) -> Option<Response> {
+        self.response
     }
 }
 
 /// A GET of `/` without headers, from nobody: what stays behind when a stage takes the exchange away.
 impl Default for Exchange {
     fn default() -> Self {
-        Self::new(Request::default(), None, Shutdown::never())
+        Self::new(Request::default(), None, Shutdown::never(), Line::default())
     }
 }
 

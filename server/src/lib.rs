@@ -32,7 +32,9 @@
 
 mod body;
 mod connection;
+mod detached;
 mod exchange;
+mod interrupts;
 mod lifeline;
 mod outgoing;
 mod problem;
@@ -51,6 +53,7 @@ pub use http;
 pub use self::{
     body::Body,
     exchange::{Context, Exchange},
+    interrupts::{Interrupted, Interrupts},
     lifeline::{Disconnected, Exit},
     problem::Problem,
     request_body::{BodyError, RequestBody},

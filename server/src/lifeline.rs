@@ -3,17 +3,16 @@
 use std::{
     fmt,
     future::Future,
-    pin::Pin,
+    pin::{Pin, pin},
+    sync::{Arc, OnceLock},
     task::{Context, Poll},
 };
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
-/// Owned by the exchange, then by the response's body. Dropped before [`served`](Self::served) it tells that the client left.
-pub(crate) struct Lifeline {
-    /// Made when somebody first asks.
-    watched: Option<watch::Sender<Option<Exit>>>,
-}
+/// Owned by what serves the client: first the future of the response, then its body. Dropped before
+/// [`served`](Self::served) it tells that the client left.
+pub(crate) struct Lifeline(Line);
 
 /// How an exchange came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,28 +26,71 @@ pub enum Exit {
 
 impl Lifeline {
     pub(crate) fn new() -> Self {
-        Self { watched: None }
+        Self(Line::default())
     }
 
-    pub(crate) fn watch(&mut self) -> Disconnected {
-        let watched = self.watched.get_or_insert_with(|| watch::Sender::new(None));
-        let mut watching = watched.subscribe();
-        Disconnected(Box::pin(async move {
-            let exit = watching.wait_for(Option::is_some).await;
-            exit.map_or(Exit::Left, |exit| exit.unwrap_or(Exit::Left))
-        }))
+    /// For the exchange, to be watched there.
+    pub(crate) fn line(&self) -> Line {
+        self.0.clone()
     }
 
-    pub(crate) fn served(&mut self) {
-        if let Some(watched) = self.watched.take() {
-            watched.send_replace(Some(Exit::Served));
-        }
+    pub(crate) fn served(&self) {
+        self.0.end(Exit::Served);
+    }
+}
+
+impl Drop for Lifeline {
+    fn drop(&mut self) {
+        self.0.end(Exit::Left);
     }
 }
 
 impl fmt::Debug for Lifeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Lifeline").finish_non_exhaustive()
+        f.debug_tuple("Lifeline").field(&self.0).finish()
+    }
+}
+
+/// The end of a lifeline that an exchange has.
+#[derive(Clone, Default)]
+pub(crate) struct Line(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    /// The first end counts.
+    exit: OnceLock<Exit>,
+    ended: Notify,
+}
+
+impl Line {
+    pub(crate) fn watch(&self) -> Disconnected {
+        let line = self.clone();
+        Disconnected(Box::pin(async move { line.exit().await }))
+    }
+
+    async fn exit(&self) -> Exit {
+        let mut ended = pin!(self.0.ended.notified());
+        // From here on an end is not missed, so that it can be looked for.
+        ended.as_mut().enable();
+        if let Some(exit) = self.0.exit.get() {
+            return *exit;
+        }
+        ended.await;
+        self.0.exit.get().copied().unwrap_or(Exit::Left)
+    }
+
+    fn end(&self, exit: Exit) {
+        if self.0.exit.set(exit).is_ok() {
+            self.0.ended.notify_waiters();
+        }
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line")
+            .field("exit", &self.0.exit.get())
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,6 +113,8 @@ impl fmt::Debug for Disconnected {
 
 #[cfg(test)]
 mod tests {
+    use tokio_test::{assert_pending, assert_ready_eq, task};
+
     use super::*;
 
     #[test]
@@ -78,5 +122,22 @@ mod tests {
         fn shared<T: Send + Sync>() {}
         shared::<Disconnected>();
         shared::<crate::Exchange>();
+    }
+
+    #[test]
+    fn who_watches_before_and_who_watches_after_learn_the_same_end() {
+        for (served, exit) in [(true, Exit::Served), (false, Exit::Left)] {
+            let lifeline = Lifeline::new();
+            let line = lifeline.line();
+            let mut before = task::spawn(line.watch());
+            assert_pending!(before.poll());
+            if served {
+                lifeline.served();
+            }
+            drop(lifeline);
+            assert!(before.is_woken());
+            assert_ready_eq!(before.poll(), exit);
+            assert_ready_eq!(task::spawn(line.watch()).poll(), exit);
+        }
     }
 }

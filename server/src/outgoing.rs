@@ -35,7 +35,7 @@ impl Outgoing {
         flushes: Flushes,
         lifeline: Lifeline,
     ) -> Self {
-        let mut outgoing = Self {
+        let outgoing = Self {
             body,
             failure: None,
             flushes,

@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE}
 use peristyle_core::{BoxError, Error, Link, on_error};
 use serde_json::{Map, Value};
 
-use crate::{BodyError, Context, IntoResponse, Response};
+use crate::{BodyError, Context, Interrupted, IntoResponse, Response};
 
 /// An error that knows how to appear as a response, as `application/problem+json`.
 ///
@@ -124,24 +124,30 @@ impl fmt::Display for Problem {
 impl error::Error for Problem {}
 
 /// The interceptor that answers every error that reaches it: a [`Problem`] as it is, a request body that could not be read
-/// with 413 or 400, anything else with 500. Errors of the server are logged with their id, which is in the response too.
+/// with 413 or 400, a stage that was [`Interrupted`] with 503, anything else with 500. Errors of the server are logged with their id, which is in the response too.
 pub(crate) fn errors() -> Link<crate::Exchange> {
     on_error(|cx: &mut Context, error: Error| cx.set_response(render(&error))).named("errors")
 }
 
 /// Logs an error once and makes the response to it.
 pub(crate) fn render(error: &Error) -> Response {
-    let problem = match (
-        error.downcast_ref::<Problem>(),
-        error.downcast_ref::<BodyError>(),
-    ) {
-        (Some(problem), _) => problem.clone(),
-        (None, Some(body)) => body.problem(),
-        (None, None) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR),
-    };
+    let problem = problem_of(error);
     let id = error.execution().map(ToString::to_string);
     log(error, &problem, id.as_deref());
     problem.render(id.as_deref())
+}
+
+fn problem_of(error: &Error) -> Problem {
+    if let Some(problem) = error.downcast_ref::<Problem>() {
+        return problem.clone();
+    }
+    if let Some(body) = error.downcast_ref::<BodyError>() {
+        return body.problem();
+    }
+    match error.downcast_ref::<Interrupted>() {
+        Some(interrupted) => interrupted.problem(),
+        None => Problem::new(StatusCode::INTERNAL_SERVER_ERROR),
+    }
 }
 
 fn log(error: &Error, problem: &Problem, id: Option<&str>) {

@@ -7,6 +7,7 @@ use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stage
 
 use crate::{
     Body, Context, Exchange, Problem, RequestBody, Response, Shutdown,
+    detached::Detached,
     lifeline::Lifeline,
     problem,
     routes::{Found, Table},
@@ -42,15 +43,17 @@ impl Router {
         &self,
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
-        shutdown: Shutdown,
+        host: Host,
     ) -> (Response, Lifeline) {
         let head = *request.method() == Method::HEAD;
-        let mut cx = Context::new(Exchange::new(request, peer, shutdown));
+        let Host { shutdown, detached } = host;
+        let lifeline = Lifeline::new();
+        let mut cx = Context::new(Exchange::new(request, peer, shutdown, lifeline.line()));
         cx.terminate_when(|cx| cx.response().is_some());
-        let result = self.chain.run(&mut cx).await;
+        let go_on = move |rest| detached.spawn(rest);
+        let (cx, result) = self.chain.run_detachable(cx, go_on).await;
         let id = cx.id().clone();
-        let (response, lifeline) = cx.into_inner().into_response();
-        let response = match (result, response) {
+        let response = match (result, cx.into_inner().into_response()) {
             (Err(error), _) => problem::render(&error),
             (Ok(()), Some(response)) => response,
             (Ok(()), None) => {
@@ -60,6 +63,13 @@ impl Router {
         };
         (framed(response, head, &id), lifeline)
     }
+}
+
+/// What an execution has of the server that runs it.
+#[derive(Debug, Clone)]
+pub(crate) struct Host {
+    pub(crate) shutdown: Shutdown,
+    pub(crate) detached: Detached,
 }
 
 /// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).

@@ -14,6 +14,8 @@ use tokio::{
 use crate::{
     Router, Shutdown,
     connection::{self, Limits},
+    detached::{self, Detached},
+    router::Host,
     shutdown::Phase,
 };
 
@@ -42,6 +44,7 @@ use crate::{
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
 /// | closing | 2 s | what a client is still sending is taken and dropped, or it could lose the response |
+/// | [`detached`](Self::detached) | 1024 | clients that come, have work detached and leave must not pile it up |
 /// | HTTP/2 streams | 256 a connection | bounds what one client can have open |
 /// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
@@ -50,6 +53,7 @@ pub struct Server {
     listener: TcpListener,
     limits: Limits,
     grace: Duration,
+    detached: usize,
 }
 
 const BACKLOG: u32 = 4096;
@@ -91,6 +95,7 @@ impl Server {
                 headers: 100,
             },
             grace: Duration::from_secs(30),
+            detached: detached::LIMIT,
         }
     }
 
@@ -109,6 +114,14 @@ impl Server {
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
+        self
+    }
+
+    /// Sets how many [detached](peristyle_core::Context::detach) executions may go on at a time after their clients have left;
+    /// one more is cancelled. Those that run when the server shuts down are waited for like exchanges. Default is 1024.
+    #[must_use]
+    pub fn detached(mut self, limit: usize) -> Self {
+        self.detached = limit;
         self
     }
 
@@ -165,7 +178,7 @@ struct Running {
     router: Router,
     limits: Limits,
     phase: watch::Sender<Phase>,
-    shutdown: Shutdown,
+    host: Host,
     connections: JoinSet<()>,
 }
 
@@ -176,7 +189,10 @@ impl Running {
             router,
             limits: server.limits.clone(),
             phase,
-            shutdown,
+            host: Host {
+                shutdown,
+                detached: Detached::new(server.detached),
+            },
             connections: JoinSet::new(),
         }
     }
@@ -215,8 +231,8 @@ impl Running {
             return tracing::debug!(%error, "connection lost before it was served");
         }
         let (router, limits) = (self.router.clone(), self.limits.clone());
-        let shutdown = self.shutdown.clone();
-        let connection = connection::serve(stream, Some(peer), router, limits, shutdown);
+        let host = self.host.clone();
+        let connection = connection::serve(stream, Some(peer), router, limits, host);
         self.connections.spawn(connection);
     }
 
@@ -224,13 +240,26 @@ impl Running {
     async fn drain(mut self, grace: Duration, force: impl Future<Output = ()>) {
         self.phase.send_replace(Phase::Draining);
         tokio::select! {
-            _ = timeout(grace, self.finished()) => {}
+            () = self.end_within(grace) => {}
             () = force => {}
         }
         self.phase.send_replace(Phase::Forced);
+        self.host.detached.close();
         if timeout(LAST, self.finished()).await.is_err() {
             let left = self.connections.len();
             tracing::error!(left, "connections are given up: their stages block");
+        }
+    }
+
+    /// Interrupts what can be interrupted when little is left of `grace`.
+    async fn end_within(&mut self, grace: Duration) {
+        let ending = LONGEST_ENDING.min(grace / 10);
+        if timeout(grace.saturating_sub(ending), self.finished())
+            .await
+            .is_err()
+        {
+            self.phase.send_replace(Phase::Ending);
+            let _late = timeout(ending, self.finished()).await;
         }
     }
 
@@ -238,8 +267,12 @@ impl Running {
         while let Some(ended) = self.connections.join_next().await {
             report(ended);
         }
+        self.host.detached.finished().await;
     }
 }
+
+/// Enough to render an error and write it.
+const LONGEST_ENDING: Duration = Duration::from_secs(1);
 
 /// More than a task that can be cut off needs to end.
 const LAST: Duration = Duration::from_secs(1);

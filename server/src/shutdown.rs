@@ -7,6 +7,8 @@ use tokio::sync::watch;
 pub(crate) enum Phase {
     Serving,
     Draining,
+    /// Little is left of the grace: what can be interrupted is.
+    Ending,
     Forced,
 }
 

@@ -9,7 +9,9 @@ use peristyle_core::BoxError;
 use crate::{
     Body, RequestBody, Router, Shutdown,
     body::data,
+    detached::{self, Detached},
     outgoing::{Flushes, Outgoing, declared},
+    router::Host,
 };
 
 /// Runs requests through a router in process.
@@ -34,12 +36,26 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct TestClient {
     router: Router,
+    detached: Detached,
 }
 
 impl TestClient {
     /// A client of this router.
     pub fn new(router: Router) -> Self {
-        Self { router }
+        Self {
+            router,
+            detached: Detached::new(detached::LIMIT),
+        }
+    }
+
+    /// Waits until no [detached](peristyle_core::Context::detach) execution runs any more. Dropping the client and its clones
+    /// cancels those that do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future has no effect.
+    pub async fn finished(&self) {
+        self.detached.finished().await;
     }
 
     /// A GET request.
@@ -74,7 +90,7 @@ impl TestClient {
         *request.method_mut() = method;
         *request.uri_mut() = uri;
         TestRequest {
-            router: &self.router,
+            client: self,
             request,
         }
     }
@@ -84,7 +100,7 @@ impl TestClient {
 #[derive(Debug)]
 #[must_use = "a request is sent by `send`"]
 pub struct TestRequest<'a> {
-    router: &'a Router,
+    client: &'a TestClient,
     request: Request<RequestBody>,
 }
 
@@ -107,8 +123,12 @@ impl TestRequest<'_> {
     ///
     /// Dropping the future drops the exchange, as when the client leaves.
     pub async fn send(self) -> TestResponse {
-        let handled = self.router.handle(self.request, None, Shutdown::never());
-        let (response, lifeline) = handled.await;
+        let TestClient { router, detached } = self.client;
+        let host = Host {
+            shutdown: Shutdown::never(),
+            detached: detached.clone(),
+        };
+        let (response, lifeline) = router.handle(self.request, None, host).await;
         let declared = declared(response.headers());
         let outgoing = |body| Outgoing::new(body, declared, Flushes::default(), lifeline);
         TestResponse(response.map(outgoing))

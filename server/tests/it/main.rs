@@ -6,6 +6,7 @@ mod errors;
 mod exchange;
 mod framing;
 mod http2;
+mod interrupts;
 mod leaving;
 mod responses;
 mod routes;
