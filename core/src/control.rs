@@ -2,11 +2,13 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
-/// Why a stream of values ended.
+use crate::channel::sync::{Arc, Mutex, MutexGuard};
+
+/// Why a stream of values ended; see [`Control`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum End {
@@ -71,6 +73,12 @@ struct State {
     waker: Option<Waker>,
 }
 
+impl State {
+    fn dropped_now(&self) -> End {
+        self.cut.unwrap_or(End::PeerLeft)
+    }
+}
+
 impl Control {
     /// A handle for the host and one for the stream.
     pub fn new() -> (Self, Controlled) {
@@ -123,14 +131,14 @@ pub struct Controlled {
 impl Controlled {
     /// Ready once the host has asked the stream to end.
     pub fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let waker = cx.waker().clone();
         let mut state = lock(&self.shared);
         if state.draining {
             return Poll::Ready(());
         }
-        match &mut state.waker {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
+        let replaced = state.waker.replace(waker);
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 
@@ -141,24 +149,32 @@ impl Controlled {
 
     /// The stream has ended. Only the first reason counts.
     pub fn end(&mut self, why: End) {
-        let mut state = lock(&self.shared);
-        let first = state.end.is_none();
-        state.end.get_or_insert(why);
-        drop(state);
-        if let (true, Some(on_end)) = (first, self.on_end.take()) {
-            on_end(why);
-        }
+        self.end_as(|_| why);
     }
 
     /// Why the stream would end if it were dropped now: what the host said, else [`End::PeerLeft`].
     pub fn dropped_now(&self) -> End {
-        lock(&self.shared).cut.unwrap_or(End::PeerLeft)
+        lock(&self.shared).dropped_now()
+    }
+
+    /// The reason is chosen under the lock: a host that has cut the stream, and sees no end yet, knows how it will end.
+    fn end_as(&mut self, why: impl FnOnce(&State) -> End) {
+        let mut state = lock(&self.shared);
+        if state.end.is_some() {
+            return;
+        }
+        let why = why(&state);
+        state.end = Some(why);
+        drop(state);
+        if let Some(on_end) = self.on_end.take() {
+            on_end(why);
+        }
     }
 }
 
 impl Drop for Controlled {
     fn drop(&mut self) {
-        self.end(self.dropped_now());
+        self.end_as(State::dropped_now);
     }
 }
 
@@ -168,7 +184,7 @@ impl fmt::Debug for Controlled {
     }
 }
 
-/// No code of others runs under this lock, so it is never poisoned in a half-changed state.
+/// No code of others runs under this lock, wakers included, so it is never poisoned in a half-changed state.
 fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -7,23 +7,27 @@
 //!   a stream that fails never looks complete. The receiver first gets every value sent before; other senders can send
 //!   nothing more, and learn [`End::Failed`].
 //! - *Receiver gone or closed*: senders learn it at once, blocked ones included, and why: see [`End`].
-//!   [`closed`](Sender::closed) resolves with that reason.
+//!   [`closed`](Sender::closed) resolves with that reason. A receiver that closed gets what is in the channel, then the end,
+//!   and waits for no sender.
 //! - *Cancelled*: dropping the future of `send`, `reserve`, `closed` or `recv` loses nothing that was in the channel; the
 //!   value of a dropped `send` is dropped with it, and was not sent.
 
 mod produced;
 mod receiver;
+#[cfg(all(test, loom))]
+#[path = "../../tests/schedules/mod.rs"]
+mod schedules;
 mod sender;
+pub(crate) mod sync;
 
 use std::{
     collections::VecDeque,
     error, fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::Waker,
+    sync::PoisonError,
+    task::{Poll, Waker},
 };
 
-use tokio::sync::{Notify, Semaphore};
-
+use self::sync::{Arc, Mutex, MutexGuard, Notify, Semaphore};
 pub use self::{
     produced::{Produced, produce},
     receiver::Receiver,
@@ -53,7 +57,7 @@ pub fn channel<V>(capacity: usize) -> (Sender<V>, Receiver<V>) {
     Builder::new(capacity).build()
 }
 
-/// What happens to a value for which there is no room.
+/// What happens to a value for which there is no room; see [`Builder`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Overflow {
@@ -174,7 +178,7 @@ struct State<V> {
     senders: usize,
     /// A sender has aborted, or was dropped by a panic.
     failure: Option<Aborted>,
-    /// A sender was dropped before it finished.
+    /// A sender was dropped before it finished, and before the channel was closed.
     unfinished: bool,
     /// The receiver is closed or gone.
     closed: Option<End>,
@@ -203,10 +207,22 @@ impl<V> State<V> {
         self.weight -= weight;
         Some((value, weight))
     }
+
+    /// How the stream ends once the queue is empty; pending while something can still come.
+    fn end(&mut self) -> Poll<Option<Aborted>> {
+        if let Some(aborted) = self.failure.take() {
+            return Poll::Ready(Some(aborted));
+        }
+        if self.senders > 0 && self.closed.is_none() {
+            return Poll::Pending;
+        }
+        Poll::Ready(self.unfinished.then_some(Aborted(None)))
+    }
 }
 
 impl<V> Shared<V> {
-    /// Values are weighed and dropped outside this lock: a panic in foreign code cannot leave a half-made change behind.
+    /// Values, errors and wakers are made, used and dropped outside this lock: it is never held by foreign code, and a panic
+    /// there cannot leave a half-made change behind.
     fn lock(&self) -> MutexGuard<'_, State<V>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -233,14 +249,20 @@ impl<V> Shared<V> {
     }
 
     fn close(&self, why: End) {
-        self.lock().closed.get_or_insert(why);
+        let mut state = self.lock();
+        state.closed.get_or_insert(why);
+        let receiver = state.receiver.take();
+        drop(state);
         self.room.close();
         self.bytes.close();
         self.closed.notify_waiters();
+        if let Some(receiver) = receiver {
+            receiver.wake();
+        }
     }
 }
 
-/// A producer ended without finishing: what came before is not the whole.
+/// A producer ended without finishing: what came before is not the whole; see [`Sender::abort`].
 #[derive(Debug)]
 pub struct Aborted(Option<BoxError>);
 

@@ -18,6 +18,23 @@ use crate::{BoxError, BoxFuture, End, IntoOutcome, Panicked};
 /// own, is never ahead of the consumer by more than the capacity, and is dropped with the stream. Returning well is the
 /// clean end; an error or a panic aborts, after what was sent before.
 ///
+/// ```
+/// use peristyle_core::{BoxError, channel::produce};
+/// use tokio_test::assert_ready_eq;
+///
+/// let squares = produce(4, |sender| async move {
+///     for n in 1..=3_u32 {
+///         sender.send(n * n).await?;
+///     }
+///     Ok::<(), BoxError>(())
+/// });
+///
+/// let mut squares = tokio_test::task::spawn(squares);
+/// for expected in [Some(1), Some(4), Some(9), None] {
+///     assert_ready_eq!(squares.poll_next().map(|next| next.map(|value| value.expect("no abort"))), expected);
+/// }
+/// ```
+///
 /// # Panics
 ///
 /// When `capacity` is 0.
@@ -35,6 +52,7 @@ where
         )),
         receiver,
         failure: None,
+        failed: false,
     }
 }
 
@@ -44,6 +62,8 @@ pub struct Produced<V> {
     producer: Option<BoxFuture<'static, Result<(), BoxError>>>,
     receiver: Receiver<V>,
     failure: Option<BoxError>,
+    /// An error was given out.
+    failed: bool,
 }
 
 impl<V> Produced<V> {
@@ -75,6 +95,7 @@ impl<V> Produced<V> {
 
     /// The one error that the stream gives: what the producer ended with says more than that its sender was dropped.
     fn fail(&mut self, aborted: Aborted) -> Aborted {
+        self.failed = true;
         // Nothing that it does from here on can be heard, not even a panic.
         let _ = self.drop_producer();
         match self.failure.take() {
@@ -91,9 +112,12 @@ impl<V> Stream for Produced<V> {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = &mut *self;
+        if this.failed {
+            return Poll::Ready(None);
+        }
         this.poll_producer(cx);
         let running = this.producer.is_some();
-        match this.receiver.poll_recv(cx) {
+        match this.receiver.poll_item(cx) {
             // How the producer returns will decide.
             Poll::Ready(Some(Err(aborted))) if aborted.is_dropped() && running => Poll::Pending,
             Poll::Ready(Some(Err(aborted))) => Poll::Ready(Some(Err(this.fail(aborted)))),

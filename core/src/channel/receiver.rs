@@ -3,14 +3,17 @@
 use std::{
     fmt,
     future::poll_fn,
+    mem,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures_core::Stream;
 
-use super::{Aborted, Overflow, Shared};
+use super::{
+    Aborted, Overflow, Shared, State,
+    sync::{Arc, MutexGuard},
+};
 use crate::End;
 
 /// Receives the values in the order in which they were sent; see [`channel`](crate::channel()).
@@ -19,24 +22,25 @@ use crate::End;
 /// another reason before.
 pub struct Receiver<V> {
     shared: Arc<Shared<V>>,
-    /// An error was given out: the stream is over.
-    failed: bool,
+    /// The end or an error was given out.
+    over: bool,
 }
 
 impl<V> Receiver<V> {
     pub(super) fn new(shared: Arc<Shared<V>>) -> Self {
         Self {
             shared,
-            failed: false,
+            over: false,
         }
     }
 
-    /// The next value; `None` when every sender has finished and all values were received.
+    /// The next value; `None` when all values were received, and every sender has finished or the receiver was
+    /// [closed](Self::close).
     ///
     /// # Errors
     ///
-    /// When a sender aborted, or was dropped before it finished: once, after the values that were sent before. Then the
-    /// channel is closed and this gives `None`.
+    /// When a sender aborted, or was dropped before it finished and before the receiver was closed: once, after the values
+    /// that were sent before. Then the channel is closed and this gives `None`.
     ///
     /// # Cancel safety
     ///
@@ -47,35 +51,41 @@ impl<V> Receiver<V> {
 
     /// What [`recv`](Self::recv) polls.
     pub fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<V, Aborted>>> {
-        if self.failed {
+        if self.over {
             return Poll::Ready(None);
         }
-        let mut state = self.shared.lock();
-        if let Some((value, weight)) = state.pop() {
-            drop(state);
-            self.give_back(weight);
-            return Poll::Ready(Some(Ok(value)));
-        }
-        let gone = state.senders == 0;
-        let dropped = (gone && state.unfinished).then_some(Aborted(None));
-        if let Some(aborted) = state.failure.take().or(dropped) {
-            drop(state);
-            self.failed = true;
-            self.close(End::Failed);
-            return Poll::Ready(Some(Err(aborted)));
-        }
-        if gone {
-            return Poll::Ready(None);
-        }
-        match &mut state.receiver {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-        Poll::Pending
+        let item = self.poll_item(cx);
+        self.over = matches!(item, Poll::Ready(None | Some(Err(_))));
+        item
     }
 
-    /// Refuses further values and tells the senders why. Those in the channel can still be received. Only the first reason
-    /// counts.
+    /// What [`poll_recv`](Self::poll_recv) gives, except that the end need not be the last word: a closed channel is at its
+    /// end while its senders may yet abort.
+    pub(super) fn poll_item(&self, cx: &Context<'_>) -> Poll<Option<Result<V, Aborted>>> {
+        let item = self.take(self.shared.lock());
+        if item.is_ready() {
+            return item;
+        }
+        let waker = cx.waker().clone();
+        let mut state = self.shared.lock();
+        let replaced = state.receiver.replace(waker);
+        // What came since the first look found no waker.
+        let item = self.take(state);
+        drop(replaced);
+        item
+    }
+
+    fn take(&self, mut state: MutexGuard<'_, State<V>>) -> Poll<Option<Result<V, Aborted>>> {
+        let Some((value, weight)) = state.pop() else {
+            return state.end().map(|aborted| aborted.map(Err));
+        };
+        drop(state);
+        self.give_back(weight);
+        Poll::Ready(Some(Ok(value)))
+    }
+
+    /// Refuses further values and tells the senders why. Those in the channel can still be received, then comes the end,
+    /// whatever the senders do with what they were told; an abort before it is still an error. Only the first reason counts.
     pub fn close(&mut self, why: End) {
         self.shared.close(why);
     }
@@ -108,9 +118,10 @@ impl<V> Stream for Receiver<V> {
 
 impl<V> Drop for Receiver<V> {
     fn drop(&mut self) {
+        let waker = self.shared.lock().receiver.take();
         self.close(End::PeerLeft);
-        let queue = std::mem::take(&mut self.shared.lock().queue);
-        drop(queue);
+        let queue = mem::take(&mut self.shared.lock().queue);
+        drop((waker, queue));
     }
 }
 

@@ -1,10 +1,11 @@
 //! The producer's side.
 
-use std::{error, fmt, pin::pin, sync::Arc, thread};
+use std::{error, fmt, pin::pin, thread};
 
-use tokio::sync::SemaphorePermit;
-
-use super::{Aborted, Overflow, Shared};
+use super::{
+    Aborted, Overflow, Shared,
+    sync::{Arc, SemaphorePermit},
+};
 use crate::{BoxError, End};
 
 /// Sends values; see [`channel`](crate::channel()). Clones send to the same receiver, and each must [`finish`](Self::finish).
@@ -36,21 +37,32 @@ impl<V> Sender<V> {
     ///
     /// If the future is dropped before it completes, the value was not sent and is dropped.
     pub async fn send(&self, value: V) -> Result<(), SendError<V>> {
-        match self.make_room(self.shared.weigh(&value)).await {
-            Ok(permit) => permit.send(value),
+        let weight = self.shared.weigh(&value);
+        match self.make_room(weight).await {
+            Ok(permit) => permit.put(value, weight),
             Err(end) => Err(SendError::closed(value, end)),
         }
     }
 
     /// Sends a value if there is room now.
     ///
+    /// ```
+    /// let (sender, receiver) = peristyle_core::channel(1);
+    /// assert!(sender.try_send("one").is_ok());
+    /// let refused = sender.try_send("two").unwrap_err();
+    /// assert!(refused.is_full());
+    /// assert_eq!(refused.into_inner(), "two");
+    /// # drop(receiver);
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the channel is full and its policy is to wait or to fail, or when the receiver is closed or gone. The value is
     /// given back.
     pub fn try_send(&self, value: V) -> Result<(), SendError<V>> {
-        match self.try_make_room(self.shared.weigh(&value)) {
-            Some(permit) => permit.send(value),
+        let weight = self.shared.weigh(&value);
+        match self.try_make_room(weight) {
+            Some(permit) => permit.put(value, weight),
             None => match self.shared.lock().closed {
                 Some(end) => Err(SendError::closed(value, end)),
                 None => Err(SendError::full(value)),
@@ -76,6 +88,18 @@ impl<V> Sender<V> {
 
     /// Waits for room for one value of any size, and keeps it until the permit is used or dropped.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, mut receiver) = peristyle_core::channel(1);
+    /// let permit = sender.reserve().await.map_err(|end| end.to_string())?;
+    /// assert!(sender.try_send(7).is_err());
+    /// permit.send(42)?;
+    /// assert_eq!(receiver.recv().await.transpose()?, Some(42));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// When the receiver is closed or gone: the reason.
@@ -88,6 +112,18 @@ impl<V> Sender<V> {
     }
 
     /// Waits until the receiver is closed or gone, and says why.
+    ///
+    /// ```
+    /// use peristyle_core::{End, channel};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let (sender, mut receiver) = channel(1);
+    /// receiver.close(End::Drained);
+    /// assert_eq!(sender.closed().await, End::Drained);
+    /// assert_eq!(sender.send(7).await.unwrap_err().end(), Some(End::Drained));
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -120,6 +156,20 @@ impl<V> Sender<V> {
     }
 
     /// Ends with an error: the receiver gets what was sent before, then the error.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let (sender, mut receiver) = peristyle_core::channel(2);
+    /// sender.send("a part").await?;
+    /// sender.abort("the disk is full");
+    /// assert_eq!(receiver.recv().await.transpose()?, Some("a part"));
+    /// let aborted = receiver.recv().await.expect("an error").unwrap_err();
+    /// assert_eq!(aborted.to_string(), "the producer failed");
+    /// assert!(receiver.recv().await.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn abort(mut self, error: impl Into<BoxError>) {
         self.ended = true;
         self.fail(Aborted::because(error.into()));
@@ -127,7 +177,14 @@ impl<V> Sender<V> {
 
     /// What was sent before comes first. Nothing can follow it, else a busy sender could keep the failure waiting.
     fn fail(&self, aborted: Aborted) {
-        self.shared.lock().failure.get_or_insert(aborted);
+        let mut state = self.shared.lock();
+        let surplus = match &state.failure {
+            Some(_) => Some(aborted),
+            None => state.failure.replace(aborted),
+        };
+        state.closed.get_or_insert(End::Failed);
+        drop(state);
+        drop(surplus);
         self.shared.close(End::Failed);
     }
 
@@ -173,7 +230,7 @@ impl<V> Drop for Sender<V> {
         }
         let mut state = self.shared.lock();
         state.senders -= 1;
-        state.unfinished |= !self.ended;
+        state.unfinished |= !self.ended && state.closed.is_none();
         let receiver = state.receiver.take();
         drop(state);
         if let Some(receiver) = receiver {
@@ -192,7 +249,7 @@ impl<V> fmt::Debug for Sender<V> {
     }
 }
 
-/// Room for one value. Dropping it gives the room back.
+/// Room for one value; see [`Sender::reserve`]. Dropping it gives the room back.
 pub struct Permit<'a, V> {
     shared: &'a Shared<V>,
     /// Taken under [`Overflow::Wait`]; the other policies make room when the value comes.
@@ -220,6 +277,10 @@ impl<'a, V> Permit<'a, V> {
     /// When the receiver was closed since, or when the channel is full under [`Overflow::Fail`]. The value is given back.
     pub fn send(self, value: V) -> Result<(), SendError<V>> {
         let weight = self.shared.weigh(&value);
+        self.put(value, weight)
+    }
+
+    fn put(self, value: V, weight: u32) -> Result<(), SendError<V>> {
         loop {
             let mut state = self.shared.lock();
             if let Some(end) = state.closed {
@@ -268,7 +329,7 @@ impl<V> fmt::Debug for Permit<'_, V> {
     }
 }
 
-/// A value that was not sent, and why.
+/// A value that was not sent, and why; see [`Sender::try_send`].
 pub struct SendError<V> {
     value: V,
     /// `None` when the channel was full.
