@@ -1,10 +1,16 @@
 //! What the chain alone costs: nanoseconds per interceptor and allocations per run, by depth.
 //!
 //! Prints a table and writes `target/bench/chain.json`. What is measured is asserted first.
+//!
+//! ```text
+//! chain                          measure all
+//! chain --cases                  list the cases: KIND/DEPTH
+//! chain --case CASE --runs N     run one case N times and print nothing: for callgrind
+//! ```
 
 #![expect(clippy::print_stdout, reason = "a bench prints its table")]
 
-use std::{error::Error, fs, hint::black_box, path::Path, time::Duration};
+use std::{env, error::Error, fs, hint::black_box, path::Path, time::Duration};
 
 use peristyle_core::{Chain, Context, Link, around};
 use serde_json::json;
@@ -16,7 +22,28 @@ const SAMPLES: usize = 15;
 const SAMPLE: Duration = Duration::from_millis(20);
 const DEPTHS: [usize; 7] = [0, 1, 4, 16, 256, 1024, 4096];
 
+/// The kinds of interceptor.
+const KINDS: [(&str, fn() -> Link<u64>); 2] = [
+    ("at_once", || around(count, count)),
+    ("waiting", || around(count_later, count_later)),
+];
+
 fn main() -> Result<(), Box<dyn Error>> {
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        [] => measure_all(),
+        ["--cases"] => {
+            list();
+            Ok(())
+        }
+        ["--case", case, "--runs", runs] => run_one(case, runs.parse()?),
+        _ => Err("usage: chain [--cases | --case CASE --runs N]".into()),
+    }
+}
+
+fn measure_all() -> Result<(), Box<dyn Error>> {
     println!("{:>6}  {:>22}  {:>22}", "", "at once", "waiting");
     println!(
         "{:>6}  {:>12} {:>9}  {:>12} {:>9}",
@@ -24,8 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let mut figures = Vec::new();
     for depth in DEPTHS {
-        let at_once = Case::new(depth, || around(count, count));
-        let waiting = Case::new(depth, || around(count_later, count_later));
+        let [at_once, waiting] = KINDS.map(|(_, link)| Case::new(depth, link));
         let (a, w) = measure(&at_once, &waiting);
         println!(
             "{depth:>6}  {:>12.2} {:>9}  {:>12.2} {:>9}",
@@ -44,6 +70,21 @@ fn main() -> Result<(), Box<dyn Error>> {
         ]);
     }
     write(&figures)
+}
+
+fn list() {
+    for (kind, _) in KINDS {
+        for depth in DEPTHS {
+            println!("{kind}/{depth}");
+        }
+    }
+}
+
+fn run_one(case: &str, runs: u32) -> Result<(), Box<dyn Error>> {
+    let case = Case::named(case).ok_or_else(|| format!("there is no case `{case}`"))?;
+    case.verify();
+    case.repeat(runs);
+    Ok(())
 }
 
 fn count(cx: &mut Context<u64>) {
@@ -71,6 +112,12 @@ impl Case {
         Self { chain }
     }
 
+    fn named(name: &str) -> Option<Self> {
+        let (kind, depth) = name.split_once('/')?;
+        let (_, link) = KINDS.into_iter().find(|(name, _)| *name == kind)?;
+        Some(Self::new(depth.parse().ok()?, link))
+    }
+
     fn run(&self) -> u64 {
         let mut cx = Context::new(0);
         cx.terminate_when(|cx| **cx == u64::MAX);
@@ -78,21 +125,32 @@ impl Case {
         *cx
     }
 
-    fn allocations(&self) -> u64 {
+    fn verify(&self) {
         let stages = 2 * self.chain.len() as u64;
         assert_eq!(self.run(), stages, "each stage ran once");
+    }
+
+    fn allocations(&self) -> u64 {
+        self.verify();
         allocation_counter::measure(|| {
             black_box(self.run());
         })
         .count_total
     }
 
+    /// Runs without counting allocations, which would make each of them cost more.
+    fn repeat(&self, runs: u32) {
+        allocation_counter::opt_out(|| {
+            for _ in 0..runs {
+                black_box(black_box(self).run());
+            }
+        });
+    }
+
     /// Nanoseconds per run, over one sample.
     fn sample(&self, runs: u32) -> f64 {
         let start = Instant::now();
-        for _ in 0..runs {
-            black_box(black_box(self).run());
-        }
+        self.repeat(runs);
         start.elapsed().as_secs_f64() * 1e9 / f64::from(runs)
     }
 

@@ -5,19 +5,30 @@ use std::{ffi::OsString, process::Command};
 use crate::{
     Error,
     cargo::{Metadata, Package, cargo, has_subcommand},
-    error::no_arguments,
+    peers,
     step::Steps,
 };
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
-    no_arguments("check", arguments)?;
+    let with_peers = with_peers(arguments)?;
     let metadata = Metadata::read()?;
     let mut steps = Steps::new();
     formatting(&mut steps)?;
     lints(&mut steps, &metadata)?;
     documentation(&mut steps)?;
     steps.run(cargo().args(["test", "--package", "xtask"]))?;
+    if with_peers {
+        of_peers(&mut steps)?;
+    }
     steps.finish()
+}
+
+/// The peers take minutes to build, and nothing else depends on them: they are checked when asked for.
+fn with_peers(arguments: &[OsString]) -> Result<bool, Error> {
+    match arguments.iter().find(|it| *it != "--peers") {
+        None => Ok(!arguments.is_empty()),
+        Some(unknown) => Err(Error::unknown("argument", unknown)),
+    }
 }
 
 fn formatting(steps: &mut Steps) -> Result<(), Error> {
@@ -72,6 +83,12 @@ fn clippy(arguments: &[&str]) -> Command {
         .args(arguments)
         .args(["--", "-D", "warnings"]);
     command
+}
+
+fn of_peers(steps: &mut Steps) -> Result<(), Error> {
+    steps.run(&mut peers::formatting())?;
+    steps.run(peers::cargo("clippy")?.args(["--all-targets", "--", "-D", "warnings"]))?;
+    steps.run(&mut peers::cargo("test")?)
 }
 
 fn documentation(steps: &mut Steps) -> Result<(), Error> {

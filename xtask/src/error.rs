@@ -4,6 +4,7 @@ use std::{
     error,
     ffi::{OsStr, OsString},
     fmt, io,
+    path::{Path, PathBuf},
     process::{ExitCode, ExitStatus},
 };
 
@@ -14,6 +15,10 @@ pub(crate) struct Error(Box<Kind>);
 enum Kind {
     Usage(String),
     Cargo(io::Error),
+    Valgrind(io::Error),
+    Program { name: String, source: io::Error },
+    Unexpected { program: String, wrote: String },
+    File { path: PathBuf, source: io::Error },
     Metadata(Box<dyn error::Error>),
     Command { line: String, status: ExitStatus },
     Failed { steps: usize, failed: Vec<String> },
@@ -29,6 +34,26 @@ impl Error {
 
     pub(crate) fn cargo(source: io::Error) -> Self {
         Self(Box::new(Kind::Cargo(source)))
+    }
+
+    pub(crate) fn valgrind(source: io::Error) -> Self {
+        Self(Box::new(Kind::Valgrind(source)))
+    }
+
+    /// A program that was built or found before does not start.
+    pub(crate) fn program(name: &OsStr, source: io::Error) -> Self {
+        let name = name.to_string_lossy().into_owned();
+        Self(Box::new(Kind::Program { name, source }))
+    }
+
+    pub(crate) fn unexpected(program: &str, wrote: &str) -> Self {
+        let (program, wrote) = (program.to_owned(), wrote.to_owned());
+        Self(Box::new(Kind::Unexpected { program, wrote }))
+    }
+
+    pub(crate) fn file(path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        Self(Box::new(Kind::File { path, source }))
     }
 
     pub(crate) fn metadata(source: impl Into<Box<dyn error::Error>>) -> Self {
@@ -71,6 +96,12 @@ impl fmt::Display for Error {
         match &*self.0 {
             Kind::Usage(message) => f.write_str(message),
             Kind::Cargo(_) => f.write_str("`cargo` did not start; get it from https://rustup.rs"),
+            Kind::Valgrind(_) => {
+                f.write_str("`valgrind` did not start; get it with `apt-get install valgrind`")
+            }
+            Kind::Program { name, .. } => write!(f, "`{name}` did not start"),
+            Kind::Unexpected { program, wrote } => write!(f, "`{program}` wrote {wrote}"),
+            Kind::File { path, .. } => write!(f, "`{}` cannot be used", path.display()),
             Kind::Metadata(_) => f.write_str("`cargo metadata` does not describe the workspace"),
             Kind::Command { line, status } => write!(f, "`{line}` failed ({status})"),
             Kind::Failed { steps, failed } => {
@@ -84,9 +115,15 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
-            Kind::Cargo(source) => Some(source),
+            Kind::Cargo(source)
+            | Kind::Valgrind(source)
+            | Kind::Program { source, .. }
+            | Kind::File { source, .. } => Some(source),
             Kind::Metadata(source) => Some(&**source),
-            Kind::Usage(_) | Kind::Command { .. } | Kind::Failed { .. } => None,
+            Kind::Usage(_)
+            | Kind::Unexpected { .. }
+            | Kind::Command { .. }
+            | Kind::Failed { .. } => None,
         }
     }
 }

@@ -13,6 +13,7 @@ mod demo;
 mod docs;
 mod error;
 mod help;
+mod peers;
 mod step;
 mod test;
 
@@ -37,20 +38,20 @@ const TASKS: [Task; 6] = [
     },
     Task {
         name: "check",
-        arguments: "",
+        arguments: "[--peers]",
         about: "formatting, lints for each crate and feature alone, documentation, tidiness",
         run: check::run,
     },
     Task {
         name: "test",
         arguments: "[ARGS…]",
-        about: "unit tests, integration tests, examples (ARGS go to `cargo test`), then doctests",
+        about: "unit tests, integration tests, examples (ARGS go to `cargo test`), doctests, schedules",
         run: test::run,
     },
     Task {
         name: "bench",
-        arguments: "[NAME [ARGS…]]",
-        about: "run a benchmark; without a name, list them",
+        arguments: "[NAME [--peers] [--instructions] [ARGS…]]",
+        about: "run a benchmark, beside others, or counting instructions; without a name, list them",
         run: bench::run,
     },
     Task {
@@ -118,13 +119,24 @@ mod tests {
 
     #[test]
     fn a_task_without_arguments_refuses_them() {
-        let error = dispatch(&["check".into(), "--fix".into()]).unwrap_err();
+        let error = dispatch(&["docs".into(), "--fix".into()]).unwrap_err();
 
         assert_eq!(
             error.to_string(),
-            "`check` takes no arguments, but got `--fix`"
+            "`docs` takes no arguments, but got `--fix`"
         );
         assert!(error.is_usage());
+    }
+
+    #[test]
+    fn an_unknown_argument_is_named() {
+        for arguments in [&["check", "--fix"][..], &["check", "--fix", "--peers"]] {
+            let arguments: Vec<_> = arguments.iter().map(OsString::from).collect();
+            let error = dispatch(&arguments).unwrap_err();
+
+            assert_eq!(error.to_string(), "there is no argument `--fix`");
+            assert!(error.is_usage());
+        }
     }
 
     #[test]

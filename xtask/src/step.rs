@@ -7,7 +7,8 @@
 
 use std::{
     ffi::OsStr,
-    process::Command,
+    path::Path,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
@@ -78,6 +79,17 @@ pub(crate) fn run(command: &mut Command) -> Result<(), Error> {
     }
 }
 
+/// Runs one command quietly and returns what it wrote to its standard output. Its errors go to the terminal.
+pub(crate) fn output(command: &mut Command) -> Result<String, Error> {
+    let started = command.stderr(Stdio::inherit()).output();
+    let output = started.map_err(|source| Error::program(command.get_program(), source))?;
+    if !output.status.success() {
+        return Err(Error::command(shell_line(command), output.status));
+    }
+    String::from_utf8(output.stdout)
+        .map_err(|_| Error::unexpected(&shell_line(command), "what is no UTF-8"))
+}
+
 fn seconds(elapsed: Duration) -> String {
     format!("{:.1} s", elapsed.as_secs_f64())
 }
@@ -87,9 +99,11 @@ fn shell_line(command: &Command) -> String {
     let variables = command
         .get_envs()
         .filter_map(|(name, value)| Some(format!("{}={}", name.to_string_lossy(), quoted(value?))));
+    let program = Path::new(command.get_program());
+    let program = program.file_name().map(quoted);
     let arguments = command.get_args().map(quoted);
     variables
-        .chain(["cargo".to_owned()])
+        .chain(program)
         .chain(arguments)
         .collect::<Vec<_>>()
         .join(" ")
@@ -137,7 +151,7 @@ mod tests {
 
         assert_eq!(
             steps.finish().unwrap_err().to_string(),
-            "2 of 3 steps failed:\n  cargo -c 'exit 1'\n  a tool is missing"
+            "2 of 3 steps failed:\n  sh -c 'exit 1'\n  a tool is missing"
         );
     }
 

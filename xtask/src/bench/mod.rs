@@ -1,0 +1,113 @@
+//! The benchmarks by name. Each prints its own table and writes its own JSON into `target/bench`.
+
+mod binary;
+mod callgrind;
+mod instructions;
+
+use std::ffi::{OsStr, OsString};
+
+use crate::{Error, bench::binary::Binary};
+
+struct Bench {
+    name: &'static str,
+    package: &'static str,
+    about: &'static str,
+}
+
+const BENCHES: [Bench; 1] = [Bench {
+    name: "chain",
+    package: "peristyle-core",
+    about: "what an interceptor costs: time and allocations by depth",
+}];
+
+const USAGE: &str = "\
+Usage: cargo xtask bench NAME [--peers] [--instructions] [ARGS…]
+
+  --peers         measure others as well, side by side in one process
+  --instructions  count instructions with valgrind's callgrind instead of time
+  ARGS…           go to the benchmark
+
+Benchmarks:";
+
+pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
+    let Some((name, rest)) = arguments.split_first() else {
+        list();
+        return Ok(());
+    };
+    let bench = BENCHES
+        .iter()
+        .find(|bench| name == bench.name)
+        .ok_or_else(|| Error::unknown("benchmark", name))?;
+    let options = Options::parse(rest);
+    let binary = if options.peers {
+        Binary::of_peers(bench.name)
+    } else {
+        Binary::of_package(bench.package, bench.name)
+    };
+    if options.instructions {
+        options.refuse_arguments()?;
+        instructions::run(&binary)
+    } else {
+        binary.run(&options.arguments)
+    }
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Options<'a> {
+    peers: bool,
+    instructions: bool,
+    arguments: Vec<&'a OsStr>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(words: &'a [OsString]) -> Self {
+        let mut options = Self::default();
+        for word in words {
+            match word.to_str() {
+                Some("--peers") => options.peers = true,
+                Some("--instructions") => options.instructions = true,
+                _ => options.arguments.push(word),
+            }
+        }
+        options
+    }
+
+    fn refuse_arguments(&self) -> Result<(), Error> {
+        match self.arguments.first() {
+            None => Ok(()),
+            Some(word) => Err(Error::unknown("argument", word)),
+        }
+    }
+}
+
+fn list() {
+    println!("{USAGE}");
+    for bench in &BENCHES {
+        println!("  {}  {}", bench.name, bench.about);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_flag_of_the_task_goes_to_the_benchmark() {
+        let words = ["--case", "--peers", "a", "--instructions"].map(OsString::from);
+
+        let expected = Options {
+            peers: true,
+            instructions: true,
+            arguments: vec!["--case".as_ref(), "a".as_ref()],
+        };
+        assert_eq!(Options::parse(&words), expected);
+    }
+
+    #[test]
+    fn counting_instructions_takes_no_arguments() {
+        let error = run(&["chain", "--instructions", "x"].map(OsString::from)).unwrap_err();
+
+        assert_eq!(error.to_string(), "there is no argument `x`");
+        assert!(error.is_usage());
+    }
+}
