@@ -32,6 +32,9 @@ macro_rules! binding {
         $(#[$attribute])*
         $visibility static $name: $crate::Binding<$value> = $crate::Binding::new(::core::stringify!($name));
     };
+    ($($wrong:tt)*) => {
+        ::core::compile_error!("write `binding!(static NAME: Type)`; a value is bound to it in an execution, by `Context::bind`");
+    };
 }
 
 /// Something that can be bound to a `V` for the rest of an execution; see [`Context::bind`](crate::Context::bind).

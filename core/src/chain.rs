@@ -37,12 +37,33 @@ impl<T> Chain<T> {
     }
 
     /// A chain that has all of this one, then all of `other`.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// let add = before(|cx: &mut Context<u32>| **cx += 1).named("add");
+    /// let double = before(|cx: &mut Context<u32>| **cx *= 2).named("double");
+    /// let chain = Chain::from(add).then(&Chain::from(double));
+    ///
+    /// let names: Vec<_> = chain.names().map(|name| name.as_str()).collect();
+    /// assert_eq!(names, ["add", "double"]);
+    /// ```
     #[must_use]
     pub fn then(&self, other: &Self) -> Self {
         self.iter().chain(other.iter()).cloned().collect()
     }
 
     /// The links, in order.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Stages, after, around, before};
+    ///
+    /// let nothing = |_: &mut Context<()>| ();
+    /// let chain = Chain::from([before(nothing), after(nothing), around(nothing, nothing)]);
+    /// let stages: Vec<_> = chain.iter().map(|link| link.stages()).collect();
+    /// assert_eq!(stages, [Stages::ENTER, Stages::LEAVE, Stages::ENTER | Stages::LEAVE]);
+    /// assert_eq!(chain.len(), 3);
+    /// ```
     pub fn iter(&self) -> slice::Iter<'_, Link<T>> {
         self.0.iter()
     }
@@ -77,6 +98,23 @@ impl<T: Send + 'static> Chain<T> {
     /// Needs no runtime; stages that wait need whatever they wait for. The context keeps what the stages left in it,
     /// whatever the outcome. A stage may run a chain on the context that it was given: that run has a queue, terminators
     /// and a pending error of its own, and the outer walk goes on undisturbed.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Error, before};
+    ///
+    /// async fn wait(cx: &mut Context<u32>) {
+    ///     tokio::task::yield_now().await;
+    ///     **cx += 1;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Error> {
+    /// let mut cx = Context::new(41);
+    /// Chain::from(before(wait)).run(&mut cx).await?;
+    /// assert_eq!(*cx, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -128,6 +166,19 @@ impl<T: Send + 'static> Chain<T> {
     }
 
     /// Runs a chain whose stages all answer at once, without a runtime.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// let count = before(|cx: &mut Context<u32>| **cx += 1);
+    /// let wait = before(async |_: &mut Context<u32>| std::future::pending::<()>().await).named("wait");
+    ///
+    /// let mut cx = Context::new(0);
+    /// let error = Chain::new([count, wait]).run_now(&mut cx).unwrap_err();
+    /// assert!(error.would_wait());
+    /// assert_eq!(error.interceptor(), Some("wait"));
+    /// assert_eq!(*cx, 1);
+    /// ```
     ///
     /// # Errors
     ///

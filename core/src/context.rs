@@ -8,7 +8,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use crate::{
@@ -17,6 +16,7 @@ use crate::{
     binding::Bindings,
     detachable::Detach,
     surroundings::{self, Parts, Surroundings},
+    terminator::Terminators,
     values::Values,
     walk::Walk,
 };
@@ -25,13 +25,29 @@ use crate::{
 ///
 /// It derefs to the value. The walk (what is queued, what was entered, the pending error) can be read, and steered on the
 /// way in; no stage can forge or lose it.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, ExecutionId, before};
+///
+/// let add = before(|cx: &mut Context<u32>| **cx += 1).named("add");
+/// let list = before(|cx: &mut Context<u32>| {
+///     let entered: Vec<_> = cx.entered().map(ToString::to_string).collect();
+///     let queue: Vec<_> = cx.queue().map(ToString::to_string).collect();
+///     assert_eq!((entered, queue), (vec!["list".to_owned()], vec!["add".to_owned()]));
+/// });
+///
+/// let mut cx = Context::with_id(41, ExecutionId::given("req-7"));
+/// Chain::new([list.named("list"), add]).run_now(&mut cx)?;
+/// assert_eq!(*cx, 42);
+/// assert_eq!(cx.id().to_string(), "req-7");
+/// assert_eq!(cx.into_inner(), 42);
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
 pub struct Context<T> {
     value: T,
     id: ExecutionId,
     walk: Walk<T>,
-    terminators: SmallVec<[Terminator<T>; 2]>,
-    /// The terminators before this one are an outer run's, and are not asked.
-    first_terminator: usize,
+    terminators: Terminators<T>,
     observers: Vec<Arc<dyn Observer<T>>>,
     pending: Option<Error>,
     recovered: Option<Error>,
@@ -43,8 +59,6 @@ pub struct Context<T> {
     /// When the stage that is running began, if it is observed.
     began: Option<Instant>,
 }
-
-type Terminator<T> = Box<dyn Fn(&Context<T>) -> bool + Send + Sync>;
 
 impl<T> Context<T> {
     /// A context that carries `value`, with an identity of its own.
@@ -58,8 +72,7 @@ impl<T> Context<T> {
             value,
             id,
             walk: Walk::still(),
-            terminators: SmallVec::new(),
-            first_terminator: 0,
+            terminators: Terminators::new(),
             observers: Vec::new(),
             pending: None,
             recovered: None,
@@ -77,6 +90,17 @@ impl<T> Context<T> {
     /// Conditions are asked after each enter stage that ran, the newest first, until one says yes. Those added before the
     /// run hold for each run of this context; those that a stage adds, until its run ends. A function that captures
     /// nothing costs no allocation.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// let add = before(|cx: &mut Context<u32>| **cx += 1);
+    /// let mut cx = Context::new(0);
+    /// cx.terminate_when(|cx| **cx == 2);
+    /// Chain::new([add.clone(), add.clone(), add]).run_now(&mut cx)?;
+    /// assert_eq!(*cx, 2);
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
     pub fn terminate_when(&mut self, condition: impl Fn(&Self) -> bool + Send + Sync + 'static) {
         self.terminators.push(Box::new(condition));
     }
@@ -87,6 +111,24 @@ impl<T> Context<T> {
     }
 
     /// Queues `chain` after all that is queued already.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, NotEntering, before};
+    ///
+    /// fn say(word: &'static str) -> peristyle_core::Link<String> {
+    ///     before(move |cx: &mut Context<String>| cx.push_str(word)).named(word)
+    /// }
+    ///
+    /// fn plan(cx: &mut Context<String>) -> Result<(), NotEntering> {
+    ///     cx.enqueue([say("c"), say("d")])?;
+    ///     cx.enqueue_next(say("a"))
+    /// }
+    ///
+    /// let mut cx = Context::new(String::new());
+    /// Chain::new([before(plan), say("b")]).run_now(&mut cx)?;
+    /// assert_eq!(*cx, "abcd");
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -109,6 +151,21 @@ impl<T> Context<T> {
     /// Drops what is queued: the walk turns back after this stage, which may queue others still.
     ///
     /// On the way back nothing is queued and this does nothing.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, around, before};
+    ///
+    /// let outer = around(|_: &mut Context<String>| (), |cx: &mut Context<String>| cx.push('!'));
+    /// let cached = before(|cx: &mut Context<String>| {
+    ///     cx.push_str("cached");
+    ///     cx.terminate();
+    /// });
+    /// let compute = before(|cx: &mut Context<String>| cx.push_str("computed"));
+    /// let mut cx = Context::new(String::new());
+    /// Chain::new([outer, cached, compute]).run_now(&mut cx)?;
+    /// assert_eq!(*cx, "cached!");
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
     pub fn terminate(&mut self) {
         if self.walk.is_going_in() {
             self.walk.drop_queue();
@@ -121,6 +178,29 @@ impl<T> Context<T> {
     /// Holds from here on, for the stage that calls this too, until the run ends, `interrupt` has yielded, another takes its
     /// place, or [`uninterrupted`](Self::uninterrupted) removes it. A stage that answers at once is never interrupted, nor is an
     /// error stage: it may have the interruption to tell of. Called before a run it holds for the next run.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use peristyle_core::{Chain, Context, before};
+    /// use tokio::time::sleep;
+    ///
+    /// async fn wait_for_ever(_: &mut Context<u32>) {
+    ///     std::future::pending().await
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut cx = Context::new(7);
+    /// cx.interrupt_with(async {
+    ///     sleep(Duration::from_millis(5)).await;
+    ///     "took too long"
+    /// });
+    /// let chain = Chain::from(before(wait_for_ever).named("wait"));
+    /// let error = chain.run(&mut cx).await.unwrap_err();
+    /// assert_eq!(error.interceptor(), Some("wait"));
+    /// # }
+    /// ```
     pub fn interrupt_with<E: Into<BoxError>>(
         &mut self,
         interrupt: impl Future<Output = E> + Send + 'static,
@@ -134,6 +214,26 @@ impl<T> Context<T> {
     }
 
     /// Removes what [`interrupt_with`](Self::interrupt_with) set.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    /// use tokio::task::yield_now;
+    ///
+    /// async fn pay(cx: &mut Context<u32>) {
+    ///     cx.uninterrupted();
+    ///     yield_now().await;
+    ///     **cx -= 1;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), peristyle_core::Error> {
+    /// let mut cx = Context::new(8);
+    /// cx.interrupt_with(async { "late" });
+    /// Chain::from(before(pay)).run(&mut cx).await?;
+    /// assert_eq!(*cx, 7);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn uninterrupted(&mut self) {
         let _former = self.surround(|parts| parts.interrupt.take());
     }
@@ -141,6 +241,29 @@ impl<T> Context<T> {
     /// Calls `callback` at the next stage that returns something to wait for, before it is waited for. Once at most.
     ///
     /// The stage fails when `callback` does, without having waited. Called before a run it holds for the next run.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+    ///
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// async fn wait(_: &mut Context<()>) {
+    ///     tokio::task::yield_now().await;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), peristyle_core::Error> {
+    /// let waited = Arc::new(AtomicU32::new(0));
+    /// let mut cx = Context::new(());
+    /// let count = waited.clone();
+    /// cx.on_first_wait(move || {
+    ///     count.fetch_add(1, Ordering::Relaxed);
+    /// });
+    /// Chain::new([before(wait), before(wait)]).run(&mut cx).await?;
+    /// assert_eq!(waited.load(Ordering::Relaxed), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_first_wait<R: IntoOutcome>(&mut self, callback: impl FnOnce() -> R + Send + 'static) {
         let callback = Box::new(|| callback().into_outcome());
         self.surround(|parts| parts.first_wait.push(callback));
@@ -157,6 +280,22 @@ impl<T> Context<T> {
     }
 
     /// Ends what [`bind`](Self::bind) began.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before, binding};
+    ///
+    /// binding!(static TENANT: u32);
+    ///
+    /// let unbind = before(|cx: &mut Context<()>| {
+    ///     assert_eq!(cx.bindings().collect::<Vec<_>>(), ["TENANT"]);
+    ///     cx.unbind(&TENANT);
+    ///     assert_eq!(TENANT.get(), None);
+    /// });
+    /// let mut cx = Context::new(());
+    /// cx.bind(&TENANT, 7);
+    /// Chain::from(unbind).run_now(&mut cx)?;
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
     pub fn unbind<V: Send + Sync + 'static>(&mut self, binding: &'static Binding<V>) {
         self.bindings.unbind(binding.key());
         self.show_bindings();
@@ -168,6 +307,22 @@ impl<T> Context<T> {
     }
 
     /// Leaves a value for later stages. Gives back the one of the same type that was there.
+    ///
+    /// ```
+    /// use peristyle_core::Context;
+    ///
+    /// #[derive(Debug, PartialEq)]
+    /// struct User(String);
+    ///
+    /// let mut cx = Context::new("a request");
+    /// assert_eq!(cx.insert(User("Ada".to_owned())), None);
+    /// assert_eq!(cx.get(), Some(&User("Ada".to_owned())));
+    /// if let Some(User(name)) = cx.get_mut() {
+    ///     name.push_str(" L");
+    /// }
+    /// assert_eq!(cx.remove(), Some(User("Ada L".to_owned())));
+    /// assert_eq!(cx.get::<User>(), None);
+    /// ```
     pub fn insert<V: Send + Sync + 'static>(&mut self, value: V) -> Option<V> {
         self.values.insert(value)
     }
@@ -189,6 +344,23 @@ impl<T> Context<T> {
 
     /// The value of this type that an earlier stage must have left.
     ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Missing, before};
+    ///
+    /// struct User(String);
+    ///
+    /// let greet = before(|cx: &mut Context<String>| {
+    ///     let hello = format!("hello, {}", cx.require::<User>()?.0);
+    ///     **cx = hello;
+    ///     Ok::<(), Missing>(())
+    /// });
+    /// let error = Chain::from(greet.named("greet")).run_now(&mut Context::new(String::new()));
+    /// let error = error.unwrap_err();
+    /// let missing = error.downcast_ref::<Missing>().expect("no stage has left a user");
+    /// assert_eq!(missing.interceptor().map(|name| name.as_str()), Some("greet"));
+    /// assert!(missing.type_name().ends_with("User"));
+    /// ```
+    ///
     /// # Errors
     ///
     /// When none has. The error names the type, and the interceptor that requires it.
@@ -203,6 +375,35 @@ impl<T> Context<T> {
     }
 
     /// Lets what follows run to its end although nobody waits for it any more: the host goes on with it.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use peristyle_core::{Chain, Context, NotDetachable, before};
+    /// use tokio::time::{sleep, timeout};
+    ///
+    /// /// From here on the money moves, whether or not the client waits for it.
+    /// fn commit(cx: &mut Context<u32>) -> Result<(), NotDetachable> {
+    ///     cx.detach()
+    /// }
+    ///
+    /// async fn transfer(cx: &mut Context<u32>) {
+    ///     sleep(Duration::from_millis(20)).await;
+    ///     **cx += 1;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), peristyle_core::Error> {
+    /// let mut rest = None;
+    /// let chain = Chain::new([before(commit), before(transfer)]);
+    /// let run = chain.run_detachable(Context::new(41), |left| rest = Some(left));
+    /// assert!(timeout(Duration::from_millis(1), run).await.is_err());
+    ///
+    /// let (cx, result) = rest.expect("it was detached").await;
+    /// assert_eq!(*cx, 42);
+    /// # result
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -231,6 +432,24 @@ impl<T> Context<T> {
 
     /// Runs a chain inside a stage, on this context; see [`Chain::run`].
     ///
+    /// ```
+    /// use peristyle_core::{BoxError, Chain, Context, before};
+    ///
+    /// async fn try_both(cx: &mut Context<u32>) -> Result<(), BoxError> {
+    ///     let refuse = before(|_: &mut Context<u32>| Err::<(), _>("no"));
+    ///     let accept = before(|cx: &mut Context<u32>| **cx += 1);
+    ///     if cx.run(&refuse.into()).await.is_err() {
+    ///         cx.run(&accept.into()).await?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut cx = Context::new(41);
+    /// Chain::from(before(try_both)).run_now(&mut cx)?;
+    /// assert_eq!(*cx, 42);
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// The error that no error stage of `chain` handled.
@@ -246,6 +465,21 @@ impl<T> Context<T> {
     }
 
     /// The last error that an error stage handled in this run.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Error, after, before, on_error};
+    ///
+    /// let log = after(|cx: &mut Context<String>| {
+    ///     let text = cx.recovered().map_or("all is well".to_owned(), Error::to_string);
+    ///     **cx = text;
+    /// });
+    /// let excuse = on_error(|_: &mut Context<String>, _: Error| ());
+    /// let fail = before(|_: &mut Context<String>| Err::<(), _>("boom")).named("fail");
+    /// let mut cx = Context::new(String::new());
+    /// Chain::new([log, excuse, fail]).run_now(&mut cx)?;
+    /// assert_eq!(*cx, "enter of `fail` failed");
+    /// # Ok::<(), Error>(())
+    /// ```
     pub fn recovered(&self) -> Option<&Error> {
         self.recovered.as_ref()
     }
@@ -307,13 +541,13 @@ impl<T> Context<T> {
     /// Sets out on a walk. Returns what [`resume`](Self::resume) needs to take up the one that was under way.
     pub(crate) fn set_out(&mut self, walk: Walk<T>, pending: Option<Error>) -> Course<T> {
         let nested = self.walk.is_under_way();
-        let first_terminator = if nested { self.terminators.len() } else { 0 };
         Course {
-            first_terminator: mem::replace(&mut self.first_terminator, first_terminator),
+            kept_terminators: self.terminators.len(),
+            outer_terminators: nested
+                .then(|| mem::replace(&mut self.terminators, Terminators::new())),
             walk: mem::replace(&mut self.walk, walk),
             pending: mem::replace(&mut self.pending, pending),
             recovered: self.recovered.take(),
-            terminators: self.terminators.len(),
             observers: self.observers.len(),
             bindings: self.bindings.clone(),
             began: self.began.take(),
@@ -330,16 +564,22 @@ impl<T> Context<T> {
         surroundings
     }
 
-    /// Takes up the walk that was under way. What the stages of the run added ends with it.
-    pub(crate) fn resume(&mut self, course: Course<T>) {
-        self.walk = course.walk;
-        self.pending = course.pending;
-        self.recovered = course.recovered;
-        self.first_terminator = course.first_terminator;
-        self.terminators.truncate(course.terminators);
-        self.observers.truncate(course.observers);
-        self.bindings = course.bindings;
+    /// Takes up the walk that was under way. Returns what ends with the run, which is foreign and may panic when dropped.
+    pub(crate) fn resume(&mut self, course: Course<T>) -> impl Sized + use<T> {
         self.began = course.began;
+        let terminators = match course.outer_terminators {
+            Some(outer) => mem::replace(&mut self.terminators, outer),
+            None => self.terminators.split_off(course.kept_terminators),
+        };
+        let observers = course.observers.min(self.observers.len());
+        (
+            terminators,
+            self.observers.split_off(observers),
+            mem::replace(&mut self.walk, course.walk),
+            mem::replace(&mut self.pending, course.pending),
+            mem::replace(&mut self.recovered, course.recovered),
+            mem::replace(&mut self.bindings, course.bindings),
+        )
     }
 
     /// The stage that is running and whose it is. `None` when none has been reached.
@@ -360,8 +600,7 @@ impl<T> Context<T> {
     }
 
     pub(crate) fn wants_to_end(&self) -> bool {
-        let mut newest_first = self.terminators[self.first_terminator..].iter().rev();
-        newest_first.any(|condition| condition(self))
+        self.terminators.any(self)
     }
 
     pub(crate) fn observers(&self) -> &[Arc<dyn Observer<T>>] {
@@ -399,8 +638,8 @@ impl<T> Context<T> {
         self.began
     }
 
-    pub(crate) fn set_detach(&mut self, detach: Detach) {
-        self.detach = Some(detach);
+    pub(crate) fn set_detach(&mut self, detach: Option<Detach>) {
+        self.detach = detach;
     }
 }
 
@@ -409,8 +648,9 @@ pub(crate) struct Course<T> {
     walk: Walk<T>,
     pending: Option<Error>,
     recovered: Option<Error>,
-    first_terminator: usize,
-    terminators: usize,
+    /// Those of the outer run are not asked in a nested one.
+    outer_terminators: Option<Terminators<T>>,
+    kept_terminators: usize,
     observers: usize,
     bindings: Bindings,
     began: Option<Instant>,
@@ -440,7 +680,7 @@ impl<T: fmt::Debug> fmt::Debug for Context<T> {
     }
 }
 
-/// The queue was to be changed while no chain was on its way in.
+/// The queue was to be changed while no chain was on its way in; see [`Context::enqueue`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotEntering(());
 

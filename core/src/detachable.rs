@@ -32,10 +32,11 @@ pub struct Detachable<T, S: FnOnce(Rest<T>) + Unpin> {
 impl<T: Send + 'static, S: FnOnce(Rest<T>) + Unpin> Detachable<T, S> {
     pub(crate) fn new(chain: &Chain<T>, mut cx: Context<T>, spawn: S) -> Self {
         let detached = Detach::default();
-        cx.set_detach(detached.clone());
+        cx.set_detach(Some(detached.clone()));
         let chain = chain.clone();
         let rest = Box::pin(async move {
             let result = chain.run(&mut cx).await;
+            cx.set_detach(None);
             (cx, result)
         });
         Self {

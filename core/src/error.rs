@@ -9,7 +9,8 @@ use std::{
 
 use crate::{ExecutionId, Name, Stage};
 
-/// The original of an [`Error`]: an error of any library, or a text.
+/// The original of an [`Error`]: an error of any library, or a text. An `async fn` that raises errors of several types
+/// returns a `Result<(), BoxError>`.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
 /// An error that a stage raised: where, by whom, why, and what it displaced.
@@ -51,6 +52,13 @@ struct Origin {
 
 impl Error {
     /// An error that no stage has raised yet. The stage that returns it becomes its origin.
+    ///
+    /// ```
+    /// use peristyle_core::Error;
+    ///
+    /// let error = Error::new("out of stock");
+    /// assert_eq!((error.stage(), error.interceptor()), (None, None));
+    /// ```
     pub fn new(source: impl Into<BoxError>) -> Self {
         Self(Arc::new(Repr {
             origin: None,
@@ -95,6 +103,18 @@ impl Error {
     }
 
     /// The errors that were pending when an error stage failed, newest first.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Error, before, on_error};
+    ///
+    /// let charge = before(|_: &mut Context<u32>| Err::<(), _>("card refused")).named("charge");
+    /// let refund = on_error(|_: &mut Context<u32>, _: Error| Err::<(), _>("the bank is closed")).named("refund");
+    /// let error = Chain::new([refund, charge]).run_now(&mut Context::new(7)).unwrap_err();
+    ///
+    /// assert_eq!(error.to_string(), "error of `refund` failed");
+    /// let suppressed: Vec<_> = error.suppressed().map(Error::to_string).collect();
+    /// assert_eq!(suppressed, ["enter of `charge` failed"]);
+    /// ```
     pub fn suppressed(&self) -> impl Iterator<Item = &Self> {
         iter::successors(self.0.displaced.0.as_ref(), |error| {
             error.0.displaced.0.as_ref()
@@ -116,11 +136,35 @@ impl Error {
     }
 
     /// Whether a stage or a callback of it panicked.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, Panicked, before};
+    ///
+    /// fn print(_: &mut Context<u32>) {
+    ///     panic!("no more paper")
+    /// }
+    ///
+    /// let error = Chain::from(before(print)).run_now(&mut Context::new(7)).unwrap_err();
+    /// assert!(error.is_panic());
+    /// assert_eq!(error.downcast_ref::<Panicked>().map(Panicked::message), Some("no more paper"));
+    /// ```
     pub fn is_panic(&self) -> bool {
         self.is::<Panicked>()
     }
 
     /// Whether a single-value channel closed before conveying a value.
+    ///
+    /// ```
+    /// use peristyle_core::{Chain, Context, before};
+    /// use tokio::sync::oneshot;
+    ///
+    /// fn forget(_: &mut Context<u32>) -> oneshot::Receiver<u32> {
+    ///     oneshot::channel().1
+    /// }
+    ///
+    /// let error = Chain::from(before(forget)).run_now(&mut Context::new(7)).unwrap_err();
+    /// assert!(error.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.is::<Closed>()
     }
@@ -237,7 +281,8 @@ impl fmt::Display for Panicked {
 
 impl error::Error for Panicked {}
 
-/// The source of an error whose stage handed out a single-value channel that was dropped without a value.
+/// The source of an error whose stage handed out a single-value channel that was dropped without a value; see
+/// [`Error::is_closed`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed;

@@ -10,11 +10,12 @@
 
 use std::{
     future::{Future, poll_fn},
+    mem,
     pin::{Pin, pin},
     task::{self, Poll},
 };
 
-use tracing::{Instrument, debug_span};
+use tracing::{Instrument, Span, debug_span};
 
 use crate::{
     BoxError, Context, Ending, Error, Link, Outcome, Panicked, Stage, Step, WouldWait,
@@ -24,26 +25,32 @@ use crate::{
     walk::Walk,
 };
 
+/// Awaits what a stage returned.
+macro_rules! wait {
+    ($link:expr, $stage:expr, $future:expr) => {
+        match before_wait($link, $stage) {
+            Ok(None) => Ok($future.await),
+            Ok(Some(span)) => Ok($future.instrument(span).await),
+            Err(error) => Err(error),
+        }
+    };
+}
+
 /// Awaits a step where it waits. A macro, because an `async fn` would put each step of a stage that does not wait into a
 /// future of its own.
 macro_rules! see_through {
-    ($step:expr, $link:expr, $cx:expr, $stage:expr) => {
-        match $step {
-            Step::Now(Ok(())) => Ended::Done,
-            step => {
-                let answer = {
-                    let step = step;
-                    match step {
-                        Step::Absent => Answer::Absent,
-                        Step::Now(outcome) => Answer::Now(outcome),
-                        Step::Later(future) => Answer::later(wait($link, $stage, future).await),
-                        Step::Convey(value) => Answer::conveyed(wait($link, $stage, value).await),
-                    }
-                };
-                settle($link, $cx, $stage, answer)
-            }
+    ($step:expr, $link:expr, $cx:expr, $stage:expr) => {{
+        let answer = match $step {
+            Step::Absent => Answer::Absent,
+            Step::Now(outcome) => Answer::Now(outcome),
+            Step::Later(future) => Answer::later(wait!($link, $stage, future)),
+            Step::Convey(value) => Answer::conveyed(wait!($link, $stage, value)),
+        };
+        match answer {
+            Answer::Now(Ok(())) => Ended::Done,
+            answer => settle($link, $cx, $stage, answer),
         }
-    };
+    }};
 }
 
 /// One run of a chain on a context. Dropping it before it has ended cancels what was entered. The walk that was under way
@@ -111,8 +118,10 @@ impl<T> Drop for Run<'_, T> {
         if !self.has_ended {
             self.surroundings.hold(|| cancel(self.cx));
         }
-        if let Some(outer) = self.outer.take() {
-            self.cx.resume(outer);
+        let left_over = self.outer.take().map(|outer| self.cx.resume(outer));
+        let surroundings = mem::take(&mut self.surroundings);
+        if let Err(panicked) = Panicked::catch(|| drop((left_over, surroundings))) {
+            tracing::error!(%panicked, "what a run left behind failed when it was dropped");
         }
     }
 }
@@ -220,22 +229,12 @@ impl<T> Answer<T> {
     }
 }
 
-/// Awaits what a stage returned, after the callbacks that are to run before the first wait. `Err` is that of a callback.
-async fn wait<T, F: Future>(
-    link: &Link<T>,
-    stage: Stage,
-    future: F,
-) -> Result<F::Output, BoxError> {
+/// Calls what is to be called before the first wait. Returns the span of the wait, if it is enabled.
+fn before_wait<T>(link: &Link<T>, stage: Stage) -> Result<Option<Span>, BoxError> {
     before_waiting(stage)?;
-    let span = debug_span!(
-        "stage",
-        stage = stage.as_str(),
-        interceptor = link.name().as_str()
-    );
-    if span.is_disabled() {
-        return Ok(future.await);
-    }
-    Ok(future.instrument(span).await)
+    let (stage, name) = (stage.as_str(), link.name().as_str());
+    let span = debug_span!("stage", stage, interceptor = name);
+    Ok(if span.is_disabled() { None } else { Some(span) })
 }
 
 /// Puts a conveyed value into the context, and makes a raised error the pending one.

@@ -26,11 +26,38 @@ pub fn before<T: 'static, M: 'static, F: StageFn<T, M>>(f: F) -> Link<T> {
 }
 
 /// An interceptor that runs `f` on the way back, unless an error is pending.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, after, before};
+///
+/// async fn sign(cx: &mut Context<String>) {
+///     cx.push_str(" (signed)");
+/// }
+///
+/// let write = before(|cx: &mut Context<String>| cx.push_str("a letter"));
+/// let mut cx = Context::new(String::new());
+/// Chain::new([after(sign), write]).run_now(&mut cx)?;
+/// assert_eq!(*cx, "a letter (signed)");
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
 pub fn after<T: 'static, M: 'static, F: StageFn<T, M>>(f: F) -> Link<T> {
     Link::new(After(f, PhantomData::<fn() -> M>))
 }
 
 /// An interceptor that runs `enter` on the way in and `leave` on the way back. It is named after `enter`.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, around, before};
+///
+/// fn open(cx: &mut Context<String>) { cx.push('(') }
+/// fn close(cx: &mut Context<String>) { cx.push(')') }
+///
+/// let mut cx = Context::new(String::new());
+/// let chain = Chain::new([around(open, close), before(|cx: &mut Context<String>| cx.push('1'))]);
+/// chain.run_now(&mut cx)?;
+/// assert_eq!(*cx, "(1)");
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
 pub fn around<T, L, M, F, G>(enter: F, leave: G) -> Link<T>
 where
     T: 'static,
@@ -99,6 +126,23 @@ where
 /// what must happen on every exit.
 ///
 /// When `f` fails while an error is pending, its own error goes on and the pending one is kept as suppressed.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, Error, always, before, on_error};
+///
+/// #[derive(Default)]
+/// struct Exchange { status: u16, headers: Vec<&'static str> }
+///
+/// let chain = Chain::new([
+///     on_error(|cx: &mut Context<Exchange>, _: Error| cx.status = 500),
+///     always(|cx: &mut Context<Exchange>| cx.headers.push("access-control-allow-origin: *")),
+///     before(|_: &mut Context<Exchange>| Err::<(), _>("boom")),
+/// ]);
+/// let mut cx = Context::new(Exchange::default());
+/// chain.run_now(&mut cx)?;
+/// assert_eq!((cx.status, cx.headers.len()), (500, 1));
+/// # Ok::<(), Error>(())
+/// ```
 pub fn always<T: Send + 'static, M: 'static, F: StageFn<T, M>>(f: F) -> Link<T> {
     Link::new(Always(f, PhantomData::<fn() -> M>))
 }

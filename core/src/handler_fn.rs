@@ -4,7 +4,8 @@ use std::future::Future;
 
 use crate::{Async, AtOnce, Context, Outcome, Step};
 
-/// A carried value that can take an answer of type `A`, such as an HTTP exchange a response.
+/// A carried value that can take an answer of type `A`, such as an HTTP exchange a response; see
+/// [`handler`](crate::handler).
 #[diagnostic::on_unimplemented(
     message = "`{A}` is no answer for a context that carries `{Self}`",
     label = "a handler returned `{A}`",
@@ -20,7 +21,7 @@ pub trait Answer<A> {
 }
 
 /// A function that can be a handler: `fn`, `async fn`, or a closure of either kind, that takes `&mut Context<T>` and
-/// returns an [`Answer`] of `T`.
+/// returns an [`Answer`] of `T`; see [`handler`](crate::handler).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",

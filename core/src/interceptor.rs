@@ -4,7 +4,7 @@ use std::{fmt, ops::BitOr, sync::Arc};
 
 use crate::{Context, Error, InvalidName, Name, Step, execution::Run, walk::Walk};
 
-/// A stage of an interceptor.
+/// A stage of an interceptor; see [`Stages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the idea has these three")]
 pub enum Stage {
@@ -113,6 +113,12 @@ impl fmt::Debug for Stages {
 /// assert_eq!(*cx, ">  <");
 /// # Ok::<(), peristyle_core::Error>(())
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an interceptor",
+    label = "not an interceptor",
+    note = "a function is made one by `before`, `after`, `around`, `on_error`, `catch`, `always` or `handler`; what these return goes into a chain as it is",
+    note = "a type is one when it implements `Interceptor<T>`, where `T` is what the context carries, and names its stages"
+)]
 pub trait Interceptor<T>: Send + Sync + 'static {
     /// The stages that this interceptor has. Asked once, when it is put into a chain.
     fn stages(&self) -> Stages;
@@ -122,6 +128,61 @@ pub trait Interceptor<T>: Send + Sync + 'static {
     ///
     /// It stands in the place of leave and error, of which none will run. It cannot wait, and a panic of it is reported
     /// through `tracing`.
+    ///
+    /// ```
+    /// use std::{sync::atomic::{AtomicUsize, Ordering}, time::Duration};
+    ///
+    /// use peristyle_core::{Chain, Context, Error, Interceptor, Link, Stages, Step, before};
+    /// use tokio::time::{sleep, timeout};
+    ///
+    /// /// How many are inside.
+    /// static INSIDE: AtomicUsize = AtomicUsize::new(0);
+    ///
+    /// struct Count;
+    ///
+    /// impl Count {
+    ///     fn goes(&self) {
+    ///         INSIDE.fetch_sub(1, Ordering::Relaxed);
+    ///     }
+    /// }
+    ///
+    /// impl Interceptor<()> for Count {
+    ///     fn stages(&self) -> Stages {
+    ///         Stages::ENTER | Stages::LEAVE | Stages::ERROR
+    ///     }
+    ///
+    ///     fn enter<'a>(&'a self, _: &'a mut Context<()>) -> Step<'a, ()> {
+    ///         INSIDE.fetch_add(1, Ordering::Relaxed);
+    ///         Step::next()
+    ///     }
+    ///
+    ///     fn leave<'a>(&'a self, _: &'a mut Context<()>) -> Step<'a, ()> {
+    ///         self.goes();
+    ///         Step::next()
+    ///     }
+    ///
+    ///     fn error<'a>(&'a self, _: &'a mut Context<()>, error: Error) -> Step<'a, ()> {
+    ///         self.goes();
+    ///         Step::raise(error)
+    ///     }
+    ///
+    ///     fn cancel(&self, _: &mut Context<()>) {
+    ///         self.goes();
+    ///     }
+    /// }
+    ///
+    /// async fn wait(_: &mut Context<()>) {
+    ///     sleep(Duration::from_secs(3600)).await;
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// let mut cx = Context::new(());
+    /// let chain = Chain::new([Link::new(Count), before(wait)]);
+    /// assert!(timeout(Duration::from_millis(1), chain.run(&mut cx)).await.is_err());
+    /// assert_eq!(INSIDE.load(Ordering::Relaxed), 0);
+    /// # }
+    /// ```
     fn cancel(&self, _cx: &mut Context<T>) {}
 
     /// Its name. Asked once, when it is put into a chain. Default is the path of the type.
@@ -147,6 +208,33 @@ pub trait Interceptor<T>: Send + Sync + 'static {
 }
 
 /// An interceptor in its place in a chain, with its name. Clones share the interceptor.
+///
+/// Its stages can be called one at a time, without a chain:
+///
+/// ```
+/// use peristyle_core::{Caught, Context, Error, Link, Stages, around, catch};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let brackets: Link<String> = around(
+///     |cx: &mut Context<String>| cx.push('['),
+///     |cx: &mut Context<String>| cx.push(']'),
+/// ).named("brackets");
+/// assert_eq!(brackets.name().as_str(), "brackets");
+/// assert_eq!(brackets.stages(), Stages::ENTER | Stages::LEAVE);
+///
+/// let mut cx = Context::new(String::new());
+/// brackets.enter(&mut cx).await?;
+/// assert_eq!(*cx, "[");
+/// brackets.leave(&mut cx).await?;
+/// assert_eq!(*cx, "[]");
+///
+/// let quiet = catch(|_: &mut Context<String>, _: Caught<std::fmt::Error>| ());
+/// assert!(quiet.error(&mut cx, Error::new(std::fmt::Error)).await.is_ok());
+/// assert!(quiet.error(&mut cx, Error::new("another")).await.is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub struct Link<T> {
     pub(crate) interceptor: Arc<dyn Interceptor<T>>,
     name: Name,

@@ -13,6 +13,34 @@ use crate::{Context, Error, ExecutionId, Link, Name, Panicked, Stage};
 ///
 /// A stage that an interceptor does not have is no invocation: observers hear nothing of it. A panic of an observer is
 /// caught, and the first one in the process is reported through `tracing`.
+///
+/// An observer is called by the thread that runs the stage, which goes on when the observer returns. The stages of a run
+/// inside a stage begin and end between the beginning and the end of that stage.
+///
+/// ```
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+///
+/// use peristyle_core::{Chain, Context, Ending, Invocation, Observer, after, before};
+///
+/// #[derive(Default)]
+/// struct Failures(AtomicUsize);
+///
+/// impl<T> Observer<T> for Failures {
+///     fn after(&self, _: &Context<T>, at: &Invocation<'_>, ending: &Ending<'_>) {
+///         if let Ending::Failed(error) = ending {
+///             eprintln!("{} of {}: {error}", at.stage, at.interceptor);
+///             self.0.fetch_add(1, Ordering::Relaxed);
+///         }
+///     }
+/// }
+///
+/// let fail = before(|_: &mut Context<u32>| Err::<(), _>("out of stock"));
+/// let failures = Arc::new(Failures::default());
+/// let mut cx = Context::new(7);
+/// cx.observe(failures.clone());
+/// assert!(Chain::new([after(|_: &mut Context<u32>| ()), fail]).run_now(&mut cx).is_err());
+/// assert_eq!(failures.0.load(Ordering::Relaxed), 1);
+/// ```
 pub trait Observer<T>: Send + Sync + 'static {
     /// A stage is about to run.
     fn before(&self, _cx: &Context<T>, _invocation: &Invocation<'_>) {}
@@ -24,7 +52,7 @@ pub trait Observer<T>: Send + Sync + 'static {
     fn handled(&self, _cx: &Context<T>, _invocation: &Invocation<'_>, _error: &Error) {}
 }
 
-/// Which stage, whose, in which execution.
+/// Which stage, whose, in which execution; see [`Observer`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Invocation<'a> {
@@ -38,7 +66,7 @@ pub struct Invocation<'a> {
     pub elapsed: Option<Duration>,
 }
 
-/// How a stage ended.
+/// How a stage ended; see [`Observer`].
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub enum Ending<'a> {

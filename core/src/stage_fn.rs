@@ -16,15 +16,16 @@ pub struct AtOnce<R>(PhantomData<R>);
 pub struct Async<R>(PhantomData<R>);
 
 /// A function that can be an enter or leave stage: `fn`, `async fn`, or a closure of either kind, that takes
-/// `&mut Context<T>`.
+/// `&mut Context<T>`; see [`before`](crate::before).
 ///
 /// It may return `()`, a `Result<(), E>`, or, when not `async`, a single-value channel (see [`IntoStep`]). An `async`
-/// closure cannot use what it captured; implement [`Interceptor`](crate::Interceptor) for a type that holds it.
+/// closure cannot use what it captured; implement [`Interceptor`](crate::Interceptor) for a type that holds it. One that
+/// borrows the context is written `async |cx: &mut Context<T>|`: the future of `|cx| async move { .. }` cannot borrow it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a stage function",
     label = "not a stage function",
     note = "write `fn(cx: &mut Context<T>)` or `async fn(cx: &mut Context<T>)`, where `T` is what the context carries; a closure names the type too: `|cx: &mut Context<T>|`",
-    note = "it returns `()`, `Result<(), E>`, or, when it is not `async`, a `oneshot::Receiver` of a new `T`; `handler` takes those that return an answer",
+    note = "it returns `()`, `Result<(), E>` where `E` is an error or a text, or, when it is not `async`, a `oneshot::Receiver` of a new `T`; `handler` takes those that return an answer",
     note = "it is `Send` and `Sync`, and the future of an `async` one is `Send`"
 )]
 pub trait StageFn<T, M>: Send + Sync + 'static {

@@ -9,10 +9,10 @@ use std::{
 
 use crate::{BoxError, Closed};
 
-/// How a stage ended: `Ok`, or the error to raise.
+/// How a stage ended: `Ok`, or the error to raise. An [`Answer`](crate::Answer) is taken with one.
 pub type Outcome = Result<(), BoxError>;
 
-/// A boxed future that can move between threads.
+/// A boxed future that can move between threads: what [`Step::later`] makes.
 pub type BoxFuture<'a, V> = Pin<Box<dyn Future<Output = V> + Send + 'a>>;
 
 /// What a stage answers: nothing, an outcome now, an outcome later, or a new value later.
@@ -21,6 +21,33 @@ pub type BoxFuture<'a, V> = Pin<Box<dyn Future<Output = V> + Send + 'a>>;
 /// implements [`Interceptor`](crate::Interceptor) writes it down.
 ///
 /// In the error stage `Ok` means handled. Returning the error that was given means declined; any other error means failed.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, Interceptor, Link, Stages, Step};
+///
+/// /// Doubles what fits.
+/// struct Double;
+///
+/// impl Interceptor<u32> for Double {
+///     fn stages(&self) -> Stages {
+///         Stages::ENTER
+///     }
+///
+///     fn enter<'a>(&'a self, cx: &'a mut Context<u32>) -> Step<'a, u32> {
+///         match cx.checked_mul(2) {
+///             Some(doubled) => Step::convey(async move { Ok(doubled) }),
+///             None => Step::raise("too large to be doubled"),
+///         }
+///     }
+/// }
+///
+/// let chain = Chain::from(Link::new(Double));
+/// let mut cx = Context::new(21);
+/// chain.run_now(&mut cx)?;
+/// assert_eq!(*cx, 42);
+/// assert!(chain.run_now(&mut Context::new(u32::MAX)).is_err());
+/// # Ok::<(), peristyle_core::Error>(())
+/// ```
 #[non_exhaustive]
 pub enum Step<'a, T> {
     /// The stage has nothing to do here, as if the interceptor did not have it. In the error stage: declined.
@@ -82,7 +109,7 @@ impl<T> fmt::Debug for Step<'_, T> {
     }
 }
 
-/// A single value on its way to the context.
+/// A single value on its way to the context; see [`Step::convey`].
 pub struct Conveyance<T>(BoxFuture<'static, (Option<T>, Outcome)>);
 
 impl<T: Send> Conveyance<T> {
@@ -126,6 +153,30 @@ impl<T> fmt::Debug for Conveyance<T> {
 /// A `tokio::sync::oneshot::Receiver<T>` conveys the value that the context is to carry from then on; one of
 /// `Result<T, E>` may convey an error to raise instead. Dropping the sender raises [`Closed`]. With the feature `rt`, the
 /// handle of a spawned tokio task conveys what the task returns in the same way.
+///
+/// ```
+/// use peristyle_core::{Chain, Context, before};
+/// use tokio::sync::oneshot::{self, Receiver};
+///
+/// fn parse(cx: &mut Context<String>) -> Receiver<Result<String, std::num::ParseIntError>> {
+///     let (done, parsed) = oneshot::channel();
+///     let text = cx.take();
+///     std::thread::spawn(move || done.send(text.parse().map(|number: u8| format!("{number:08b}"))));
+///     parsed
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), peristyle_core::Error> {
+/// let chain = Chain::from(before(parse));
+/// let mut cx = Context::new("10".to_owned());
+/// chain.run(&mut cx).await?;
+/// assert_eq!(*cx, "00001010");
+///
+/// let error = chain.run(&mut Context::new("ten".to_owned())).await.unwrap_err();
+/// assert!(error.is::<std::num::ParseIntError>());
+/// # Ok(())
+/// # }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "a stage function cannot return `{Self}`",
     label = "returns `{Self}`",
@@ -189,7 +240,7 @@ where
     }
 }
 
-/// What an `async` stage function may return: `()` or a `Result<(), E>`.
+/// What an `async` stage function may return: `()` or a `Result<(), E>`; see [`before`](crate::before).
 #[diagnostic::on_unimplemented(
     message = "an `async` stage function cannot return `{Self}`",
     label = "returns `{Self}`",

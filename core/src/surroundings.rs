@@ -82,12 +82,16 @@ pub(crate) fn read_here<R>(read: impl FnOnce(&mut Parts) -> R) -> Option<R> {
 
 /// A stage has returned something to wait for.
 pub(crate) fn before_waiting(stage: Stage) -> Outcome {
-    let callbacks = read_here(|parts| {
+    let Some(callbacks) = read_here(|parts| {
         parts.handling = stage == Stage::Error;
         std::mem::take(&mut parts.first_wait)
-    });
-    let mut callbacks = callbacks.into_iter().flatten();
-    callbacks.try_for_each(|callback| callback())
+    }) else {
+        return Ok(());
+    };
+    for callback in callbacks {
+        callback()?;
+    }
+    Ok(())
 }
 
 /// Polls the interrupt that is in force for the stage that waits. Yields its error once.

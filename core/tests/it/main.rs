@@ -7,13 +7,22 @@
     reason = "a stage function has the shape that it must have"
 )]
 
+mod bindings;
+#[cfg(feature = "rt")]
+mod blocking;
+mod cancel;
 mod channel;
 mod compile_errors;
 mod construction;
 mod control;
 mod cost;
+mod debug_observer;
+mod detach;
 mod errors;
 mod facts;
+mod first_wait;
+mod flat;
+mod interrupts;
 mod model;
 mod nested;
 mod observers;
@@ -22,6 +31,9 @@ mod panics;
 mod probe;
 mod produced;
 mod queue;
+mod runs;
 mod runtime;
 mod stack;
+mod values;
 mod waiting;
+mod watched;

@@ -18,7 +18,10 @@ async fn status_later(_: &mut Context<Exchange>) -> f32 {
     20.4
 }
 
+fn nothing(_: &mut Context<Exchange>) {}
+
 fn main() {
     let _: Chain<Exchange> = handler(status).into();
     let _: Chain<Exchange> = handler(status_later).into();
+    let _: Chain<Exchange> = handler(nothing).into();
 }
