@@ -240,7 +240,8 @@ impl<T> Context<T> {
 
     /// Calls `callback` at the next stage that returns something to wait for, before it is waited for. Once at most.
     ///
-    /// The stage fails when `callback` does, without having waited. Called before a run it holds for the next run.
+    /// Several are called in the order in which they were given. The stage fails when one does, without having waited, and those
+    /// after it are not called. Called before a run it holds for the next run.
     ///
     /// ```
     /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};

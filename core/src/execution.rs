@@ -8,20 +8,16 @@
 //! What cuts a stage off from outside, a panic or an interrupt, drops the walk. The cursor says whose stage it was: the
 //! error is raised there, and the walk goes on from there.
 
-use std::{
-    future::{Future, poll_fn},
-    mem,
-    pin::{Pin, pin},
-    task::{self, Poll},
-};
+use std::mem;
 
 use tracing::{Instrument, Span, debug_span};
 
 use crate::{
     BoxError, Context, Ending, Error, Link, Outcome, Panicked, Stage, Step, WouldWait,
+    attended::{Cut, Why, attended},
     context::Course,
     observer::{tell_after, tell_before},
-    surroundings::{Surroundings, before_waiting, poll_interrupt},
+    surroundings::{Surroundings, before_waiting},
     walk::Walk,
 };
 
@@ -270,23 +266,20 @@ fn raise<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, source: BoxError)
     cx.pend(error);
 }
 
-/// What ended a stage from outside, and the walk with it.
-enum Cut {
-    Panic(Panicked),
-    Interrupt(BoxError),
-}
-
 /// The stage that was running was cut off: the error is its own.
 fn fail_here<T: 'static>(cx: &mut Context<T>, cut: Cut) {
     let Some((stage, link)) = cx.whereabouts() else {
         return;
     };
     let link = link.clone();
-    let (ended, source) = match cut {
-        Cut::Panic(panicked) => (Ended::Failed, panicked.into()),
-        Cut::Interrupt(error) => (Ended::Interrupted, error),
+    let ended = match (cut.why, &cut.dropped) {
+        (Why::Interrupted, None) => Ended::Interrupted,
+        _ => Ended::Failed,
     };
-    raise(&link, cx, stage, source);
+    raise(&link, cx, stage, cut.error);
+    if let Some(panicked) = cut.dropped {
+        raise(&link, cx, stage, panicked.into());
+    }
     ends(&link, cx, stage, ended);
     cx.walk_mut().turn_back();
 }
@@ -311,48 +304,5 @@ fn ends<T: 'static>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, ended: En
         };
         tell_after(link, cx, stage, &ending);
         cx.begin(None);
-    }
-}
-
-/// Polls a walk, and drops it, in its surroundings.
-async fn attended<W: Future>(surroundings: &mut Surroundings, walk: W) -> Result<W::Output, Cut> {
-    let walk = pin!(Some(walk));
-    let mut attended = Attended { surroundings, walk };
-    poll_fn(|task| attended.poll(task)).await
-}
-
-struct Attended<'run, W> {
-    surroundings: &'run mut Surroundings,
-    /// `None` once it has ended.
-    walk: Pin<&'run mut Option<W>>,
-}
-
-impl<W: Future> Attended<'_, W> {
-    fn poll(&mut self, task: &mut task::Context<'_>) -> Poll<Result<W::Output, Cut>> {
-        let walk = self.walk.as_mut().as_pin_mut().expect("not ended");
-        let polled = self.surroundings.hold(|| {
-            Panicked::catch(|| match walk.poll(task) {
-                Poll::Ready(output) => Poll::Ready(Ok(output)),
-                Poll::Pending => poll_interrupt(task).map(|error| Err(Cut::Interrupt(error))),
-            })
-        });
-        let polled = polled.unwrap_or_else(|panicked| Poll::Ready(Err(Cut::Panic(panicked))));
-        polled.map(|ended| self.end().and(ended))
-    }
-}
-
-impl<W> Attended<'_, W> {
-    /// Drops the walk, and with it the stage that was running.
-    fn end(&mut self) -> Result<(), Cut> {
-        let Self { surroundings, walk } = self;
-        surroundings.hold(|| Panicked::catch(|| walk.set(None)).map_err(Cut::Panic))
-    }
-}
-
-impl<W> Drop for Attended<'_, W> {
-    fn drop(&mut self) {
-        if let Err(Cut::Panic(panicked)) = self.end() {
-            tracing::error!(%panicked, "a stage that was dropped failed");
-        }
     }
 }

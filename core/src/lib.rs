@@ -10,13 +10,18 @@
 //! ```text
 //!            log            auth           answer
 //! value ──► enter ───────► enter ───────► enter ─┐
-//! value ◄── leave ◄─────── leave ◄─────── leave ◄┘     all is well
+//! value ◄── leave ◄─────── leave ◄─────── leave ◄┘
 //!
-//! value ──► enter ───────► enter ✗                     `auth` fails, and its own error stage is asked first:
-//! value ◄── leave ◄─────── error ◄┘                    it handles the error, so `log` leaves as ever
+//! `auth` fails on the way in. Its own error stage is asked first and handles the error,
+//! so `log` leaves as ever:
 //!
-//! value ──► enter ───────► enter ───────► enter ✗      nobody handles it:
-//! error ◄── error ◄─────── error ◄─────── error ◄┘     whoever runs the chain gets the error
+//! value ──► enter ───────► enter ✗
+//! value ◄── leave ◄─────── error ◄┘
+//!
+//! Nobody handles what `answer` raises, and whoever runs the chain gets it:
+//!
+//! value ──► enter ───────► enter ───────► enter ✗
+//! error ◄── error ◄─────── error ◄─────── error ◄┘
 //! ```
 //!
 //! No interceptor calls the next one. None can forget to, none loses an error on its way, and a thousand of them need the
@@ -70,8 +75,8 @@
 //! # The queue
 //!
 //! What is still to come is a queue, which enter stages may change: [`enqueue`](Context::enqueue) appends to it,
-//! [`enqueue_next`](Context::enqueue_next) puts in front, and [`terminate`](Context::terminate) drops it, so that the walk
-//! turns back after this stage. [`terminate_when`](Context::terminate_when) gives a condition that ends the way in once it
+//! [`enqueue_next`](Context::enqueue_next) puts something at its front, and [`terminate`](Context::terminate) drops it, so
+//! that the walk turns back after this stage. [`terminate_when`](Context::terminate_when) gives a condition that ends the way in once it
 //! holds. A router is an interceptor that enqueues the chain of the route.
 //!
 //! ```
@@ -114,7 +119,7 @@
 //!
 //! let zero = catch(|cx: &mut Context<String>, _: Caught<ParseIntError>| **cx = "0".to_owned());
 //! let decline = on_error(|_: &mut Context<String>, error: Error| Err::<(), _>(error));
-//! let fail = on_error(|_: &mut Context<String>, _: Error| Err::<(), _>("the disk is full")).named("note");
+//! let fail = on_error(|_: &mut Context<String>, _: Error| Err::<(), _>("the disk is full"));
 //! let parse = before(|cx: &mut Context<String>| cx.parse::<u8>().map(drop)).named("parse");
 //!
 //! let mut cx = Context::new("ten".to_owned());
@@ -122,7 +127,7 @@
 //! assert_eq!(*cx, "0");
 //!
 //! let mut cx = Context::new("ten".to_owned());
-//! let error = Chain::new([fail, parse]).run_now(&mut cx).unwrap_err();
+//! let error = Chain::new([fail.named("note"), parse]).run_now(&mut cx).unwrap_err();
 //! assert_eq!((error.stage(), error.interceptor()), (Some(Stage::Error), Some("note")));
 //! let suppressed: Vec<_> = error.suppressed().map(Error::to_string).collect();
 //! assert_eq!(suppressed, ["enter of `parse` failed"]);
@@ -283,6 +288,7 @@
 //! Nor does it limit how many executions run at once, try anything again, or run the stages of one execution side by side.
 //! Panics are caught where they unwind; a program built with `panic = "abort"` ends at the first.
 
+mod attended;
 mod binding;
 #[cfg(feature = "rt")]
 mod blocking;

@@ -3,9 +3,11 @@
 use std::{cell::Cell, error::Error as StdError};
 
 use peristyle_core::{
-    Caught, Chain, Closed, Context, Control, Controlled, Conveyance, End, Error, ExecutionId,
-    InvalidName, Link, Name, NotEntering, Panicked, Stage, Stages, Step, WouldWait, before,
+    Binding, Caught, Chain, Closed, Context, Control, Controlled, Conveyance, Detachable, End,
+    Ending, Error, ExecutionId, InvalidName, Invocation, Link, Missing, Name, NotDetachable,
+    NotEntering, Panicked, Rest, Stage, Stages, Step, WouldWait, before,
     channel::{Aborted, Builder, Overflow, Permit, Produced, Receiver, SendError, Sender},
+    debug::DebugObserver,
 };
 
 const fn is_send<T: Send + ?Sized>() {}
@@ -16,7 +18,8 @@ const fn is_error<T: StdError + Send + Sync + 'static>() {}
 /// Moves between threads, but cannot be shared.
 type Moves = Cell<u8>;
 
-const _: () = {
+#[test]
+fn what_is_public_is_send_and_sync_where_it_can_be() {
     is_both::<Context<u8>>();
     is_both::<Chain<u8>>();
     is_both::<Link<u8>>();
@@ -36,18 +39,12 @@ const _: () = {
     is_send::<Produced<u8>>();
     is_send::<Step<'_, u8>>();
     is_send::<Conveyance<u8>>();
-};
-
-const _: () = {
     is_both::<Chain<Moves>>();
     is_both::<Link<Moves>>();
     is_both::<Sender<Moves>>();
     is_both::<Receiver<Moves>>();
     is_send::<Context<Moves>>();
     is_send::<Step<'_, Moves>>();
-};
-
-const _: () = {
     is_error::<Error>();
     is_error::<Panicked>();
     is_error::<Closed>();
@@ -58,7 +55,17 @@ const _: () = {
     is_error::<SendError<u8>>();
     is_sync::<dyn peristyle_core::Observer<Moves>>();
     is_both::<dyn peristyle_core::Interceptor<Moves>>();
-};
+    is_both::<Binding<Moves>>();
+    #[cfg(feature = "rt")]
+    is_both::<peristyle_core::Blocking<u8>>();
+    is_both::<Invocation<'_>>();
+    is_both::<Ending<'_>>();
+    is_both::<DebugObserver>();
+    is_send::<Rest<Moves>>();
+    is_send::<Detachable<Moves, fn(Rest<Moves>)>>();
+    is_error::<Missing>();
+    is_error::<NotDetachable>();
+}
 
 const _: () = {
     assert!(size_of::<Error>() == size_of::<usize>());

@@ -142,7 +142,7 @@ fn the_facade_makes_every_crate_but_core_optional() {
 }
 
 #[test]
-fn core_takes_only_channels_from_tokio() {
+fn core_takes_only_channels_and_the_clock_from_tokio() {
     let packages = packages();
     let core = find(&packages, "peristyle-core").expect("core is in the workspace");
     let tokio: Vec<_> = core
@@ -151,7 +151,7 @@ fn core_takes_only_channels_from_tokio() {
         .flat_map(|dependency| &dependency.features)
         .collect();
 
-    assert_eq!(tokio, ["sync"]);
+    assert_eq!(tokio, ["sync", "time"]);
 }
 
 fn find<'a>(packages: &'a [Package], name: &str) -> Option<&'a Package> {

@@ -33,7 +33,7 @@ const PROMISES: [Promises; 4] = [
     Promises {
         folder: "core",
         made: "C1-C48 T1-T5",
-        closed: "C1-C10 C13-C18 C21-C25 C41 C42 C45-C47 T1-T3",
+        closed: "C1-C48 T1-T5",
     },
     Promises {
         folder: "server",

@@ -107,6 +107,8 @@ enum Broken {
     Raised(Source),
     /// By an interrupt of the run at this depth.
     Interrupted(usize, Source),
+    /// The same of the innermost run, and then the future of the stage panicked.
+    InterruptedAndDropped(Source, Source),
     /// The run at this depth was not to wait; its error.
     WouldWait(usize, Told),
     DroppedByHost,
@@ -234,6 +236,10 @@ impl Twin<'_> {
             Err(Broken::Interrupted(run, source)) if *run == depth => {
                 interrupted = matches!(source, Source::Own(_));
                 self.raise(part, stage, source.clone());
+            }
+            Err(Broken::InterruptedAndDropped(interrupt, drop)) => {
+                self.raise(part, stage, interrupt.clone());
+                self.raise(part, stage, drop.clone());
             }
             Err(_) => {
                 self.tell_after(part, stage, timed, &Ended::Cancelled);

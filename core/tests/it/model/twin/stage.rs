@@ -98,18 +98,20 @@ impl Twin<'_> {
         Ok(Answer::Waited)
     }
 
-    /// The panic takes the place of what the stage ended with, unless the stage is panicking already. Nobody is there to be
-    /// told when the whole run is dropped.
+    /// The panic takes the place of what the stage ended with, unless the stage is panicking already, and comes after an
+    /// interrupt. Nobody is there to be told when the whole run is dropped.
     fn drop_panics(
         &mut self,
         part: &Part,
         answer: Result<Answer, Broken>,
     ) -> Result<Answer, Broken> {
         let here = self.runs.len() - 1;
+        let panicked = Refusal::Drop(part.name).panicked();
         match &answer {
             Err(Broken::Raised(Source::Panicked(_))) => return answer,
-            Err(Broken::Interrupted(run, _)) if *run == here => {
+            Err(Broken::Interrupted(run, interrupt)) if *run == here => {
                 self.come_to("an interrupted stage panics when it is dropped");
+                return Err(Broken::InterruptedAndDropped(interrupt.clone(), panicked));
             }
             Err(Broken::Raised(_)) | Ok(_) => self.come_to("a stage panics when it is dropped"),
             Err(_) => {
@@ -117,7 +119,7 @@ impl Twin<'_> {
                 return answer;
             }
         }
-        Err(Broken::Raised(Refusal::Drop(part.name).panicked()))
+        Err(Broken::Raised(panicked))
     }
 
     fn end(&mut self, part: &Part, stage: Stage, end: End) -> Result<(), Broken> {
