@@ -15,7 +15,7 @@
 //! is
 //!
 //! ```
-//! use peristyle_core::{Chain, Context, Error, Interceptor, Link, Name, Stages, Step, before};
+//! use peristyle_core::{Chain, Context, Error, Interceptor, Link, Stages, Step, before};
 //! use tokio::time::Instant;
 //!
 //! type Log = Vec<String>;
@@ -35,8 +35,9 @@
 //!     }
 //!
 //!     fn leave<'a>(&'a self, cx: &'a mut Context<Log>) -> Step<'a, Log> {
-//!         let took = cx.get().map(|Began(at)| at.elapsed());
-//!         cx.push(format!("done, {}", took.is_some()));
+//!         if let Some(Began(at)) = cx.remove() {
+//!             cx.push(format!("done after {:?}", at.elapsed()));
+//!         }
 //!         Step::next()
 //!     }
 //!
@@ -110,7 +111,7 @@
 //! from enter, leave and error alike, and the context holds what the stage had left in it.
 //!
 //! ```
-//! use peristyle_core::{Chain, Context, Error, before, on_error};
+//! use peristyle_core::{Chain, Context, before};
 //! use tokio::sync::oneshot;
 //!
 //! fn forgets(_: &mut Context<u32>) -> oneshot::Receiver<u32> {

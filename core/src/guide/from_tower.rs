@@ -19,11 +19,11 @@
 //! in the context by its type:
 //!
 //! ```
-//! use peristyle_core::{Answer, BoxError, Chain, Context, Error, Link, Outcome, around, handler};
+//! use peristyle_core::{Answer, Chain, Context, Error, Missing, Outcome, around, handler};
 //! use tokio::time::Instant;
 //!
 //! #[derive(Default)]
-//! struct Exchange { path: String, headers: Vec<(&'static str, String)>, body: String }
+//! struct Exchange { headers: Vec<(&'static str, String)>, body: String }
 //!
 //! impl Answer<&str> for Exchange {
 //!     fn answer(&mut self, body: &str) -> Outcome {
@@ -32,25 +32,24 @@
 //!     }
 //! }
 //!
-//! fn stamp() -> Link<Exchange> {
-//!     around(
-//!         |cx: &mut Context<Exchange>| {
-//!             cx.insert(Instant::now());
-//!         },
-//!         |cx: &mut Context<Exchange>| {
-//!             let took = cx.require::<Instant>()?.elapsed();
-//!             cx.headers.push(("x-time", took.as_millis().to_string()));
-//!             Ok::<(), BoxError>(())
-//!         },
-//!     )
+//! struct Began(Instant);
+//!
+//! fn begin(cx: &mut Context<Exchange>) {
+//!     cx.insert(Began(Instant::now()));
+//! }
+//!
+//! fn stamp(cx: &mut Context<Exchange>) -> Result<(), Missing> {
+//!     let took = cx.require::<Began>()?.0.elapsed();
+//!     cx.headers.push(("x-time", took.as_millis().to_string()));
+//!     Ok(())
 //! }
 //!
 //! async fn hello(_: &mut Context<Exchange>) -> &'static str {
 //!     "hello"
 //! }
 //!
-//! let chain = Chain::new([stamp().named("stamp"), handler(hello)]);
-//! let mut cx = Context::new(Exchange { path: "/".to_owned(), ..Exchange::default() });
+//! let chain = Chain::new([around(begin, stamp), handler(hello)]);
+//! let mut cx = Context::new(Exchange::default());
 //! chain.run_now(&mut cx)?;
 //! assert_eq!((&*cx.body, cx.headers[0].0), ("hello", "x-time"));
 //! # Ok::<(), Error>(())
@@ -77,7 +76,7 @@
 //! | an extractor's rejection | `?` in the stage | the error is raised like any other |
 //! | `TimeoutLayer` | [`interrupt_with`](crate::Context::interrupt_with) | ends the stage that waits, and holds for those after it |
 //! | `CatchPanicLayer` | always there | [`Error::is_panic`] |
-//! | `TraceLayer` | spans, always there; [`Observer`] | |
+//! | `TraceLayer` | spans of the chain itself; [`Observer`] | they cost nothing where they are disabled |
 //! | `RetryLayer` | [`cx.run(&inner)`](crate::Context::run) in a loop | see [below](#there-is-no-next) |
 //! | `ConcurrencyLimit`, `LoadShed`, `poll_ready` | an interceptor that waits for room, or raises | see [below](#nobody-is-asked-whether-they-are-ready) |
 //! | `BoxCloneService`, a boxed layer | every [`Link`] | chains of the same `T` have the same type |
@@ -223,8 +222,8 @@
 //!
 //! A layer may turn a request of one type into one of another. All stages of a chain carry the same `T`, so a step from bytes
 //! to a parsed form puts the form beside them, as a field or as a typed value. What the compiler no longer checks, that the
-//! form was put there, [`require`](crate::Context::require) tells at run time. In exchange the length of a chain is in no type:
-//! compile time does not grow with routes times layers, and what the compiler complains about is one function.
+//! form was put there, [`require`](crate::Context::require) tells at run time. In exchange the chain's length is in no type:
+//! what the compiler has to work on is what was written, not routes times layers, and what it complains about is one function.
 //!
 //! ## Each stage is called through a pointer
 //!

@@ -1,9 +1,12 @@
 //! Each example does what it says, and nginx passes on what it pushes.
 
+mod errors;
 mod hello;
 mod in_axum;
 mod live_feed;
+mod order;
 mod proxy;
 mod stream_lines;
 mod takes_time;
 mod tool;
+mod without_http;
