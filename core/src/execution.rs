@@ -10,7 +10,7 @@
 
 use std::mem;
 
-use tracing::{Instrument, Span, debug_span};
+use tracing::{Instrument, Span, debug_span, level_filters::LevelFilter};
 
 use crate::{
     BoxError, Context, Ending, Error, Link, Outcome, Panicked, Stage, Step, WouldWait,
@@ -21,17 +21,6 @@ use crate::{
     walk::Walk,
 };
 
-/// Awaits what a stage returned.
-macro_rules! wait {
-    ($link:expr, $stage:expr, $future:expr) => {
-        match before_wait($link, $stage) {
-            Ok(None) => Ok($future.await),
-            Ok(Some(span)) => Ok($future.instrument(span).await),
-            Err(error) => Err(error),
-        }
-    };
-}
-
 /// Awaits a step where it waits. A macro, because an `async fn` would put each step of a stage that does not wait into a
 /// future of its own.
 macro_rules! see_through {
@@ -39,8 +28,11 @@ macro_rules! see_through {
         let answer = match $step {
             Step::Absent => Answer::Absent,
             Step::Now(outcome) => Answer::Now(outcome),
-            Step::Later(future) => Answer::later(wait!($link, $stage, future)),
-            Step::Convey(value) => Answer::conveyed(wait!($link, $stage, value)),
+            Step::Later(later) => match before_wait($link, $stage) {
+                Ok(None) => Answer::Waited(later.await),
+                Ok(Some(span)) => Answer::Waited(later.instrument(span).await),
+                Err(error) => Answer::Now(Err(error)),
+            },
         };
         match answer {
             Answer::Now(Ok(())) => Ended::Done,
@@ -211,26 +203,17 @@ impl Ended {
 enum Answer<T> {
     Absent,
     Now(Outcome),
-    Waited(Option<T>, Outcome),
+    Waited((Option<T>, Outcome)),
 }
 
-impl<T> Answer<T> {
-    fn later(waited: Result<Outcome, BoxError>) -> Self {
-        Self::Waited(None, waited.and_then(|outcome| outcome))
-    }
-
-    fn conveyed(waited: Result<(Option<T>, Outcome), BoxError>) -> Self {
-        let (value, outcome) = waited.unwrap_or_else(|error| (None, Err(error)));
-        Self::Waited(value, outcome)
-    }
-}
-
-/// Calls what is to be called before the first wait. Returns the span of the wait, if it is enabled.
+/// Calls what is to be called before the first wait. Returns the span of the wait, unless spans are disabled.
 fn before_wait<T>(link: &Link<T>, stage: Stage) -> Result<Option<Span>, BoxError> {
     before_waiting(stage)?;
-    let (stage, name) = (stage.as_str(), link.name().as_str());
-    let span = debug_span!("stage", stage, interceptor = name);
-    Ok(if span.is_disabled() { None } else { Some(span) })
+    if LevelFilter::current() < LevelFilter::DEBUG {
+        return Ok(None);
+    }
+    let (stage, interceptor) = (stage.as_str(), link.name().as_str());
+    Ok(Some(debug_span!("stage", stage, interceptor)))
 }
 
 /// Puts a conveyed value into the context, and makes a raised error the pending one.
@@ -238,7 +221,7 @@ fn settle<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, answer: Answer<T
     let (ended, outcome) = match answer {
         Answer::Absent => return Ended::Absent,
         Answer::Now(outcome) => (Ended::Done, outcome),
-        Answer::Waited(value, outcome) => {
+        Answer::Waited((value, outcome)) => {
             if let Some(value) = value {
                 cx.carry(value);
             }

@@ -333,6 +333,6 @@ pub use self::{
     name::{InvalidName, Name},
     observer::{Ending, Invocation, Observer},
     stage_fn::{Async, AsyncStageFn, AtOnce, StageFn},
-    step::{BoxFuture, Conveyance, IntoOutcome, IntoStep, Outcome, Step},
+    step::{BoxFuture, IntoOutcome, IntoStep, Later, Outcome, Step},
     values::Missing,
 };

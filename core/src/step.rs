@@ -54,13 +54,11 @@ pub enum Step<'a, T> {
     Absent,
     /// The stage is done.
     Now(Outcome),
-    /// The stage is done when this future is. It may borrow the context.
-    Later(BoxFuture<'a, Outcome>),
-    /// The stage is done when a new value arrives for the context to carry.
-    Convey(Conveyance<T>),
+    /// The stage is done later; see [`Step::later`] and [`Step::convey`].
+    Later(Later<'a, T>),
 }
 
-impl<'a, T> Step<'a, T> {
+impl<T> Step<'_, T> {
     /// The stage is done and all is well.
     pub const fn next() -> Self {
         Step::Now(Ok(()))
@@ -70,30 +68,36 @@ impl<'a, T> Step<'a, T> {
     pub fn raise(error: impl Into<BoxError>) -> Self {
         Step::Now(Err(error.into()))
     }
+}
 
-    /// The stage is done when `future` is. Costs one allocation.
+impl<'a, T: 'a> Step<'a, T> {
+    /// The stage is done when `future` is, which may borrow the context. Costs one allocation.
     pub fn later(future: impl Future<Output = Outcome> + Send + 'a) -> Self {
-        Step::Later(Box::pin(future))
+        Step::Later(Later::new(async move {
+            let outcome = future.await;
+            (None, outcome)
+        }))
     }
 
-    /// The stage is done when `future` yields a new value for the context to carry, or an error to raise.
-    pub fn convey(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self
-    where
-        T: Send,
-    {
-        Step::Convey(Conveyance::new(future))
+    /// The stage is done when `future` yields a new value for the context to carry, or an error to raise. Costs one allocation.
+    pub fn convey(future: impl Future<Output = Result<T, BoxError>> + Send + 'a) -> Self {
+        Step::Later(Later::new(async move {
+            match future.await {
+                Ok(value) => (Some(value), Ok(())),
+                Err(error) => (None, Err(error)),
+            }
+        }))
     }
 
     /// The same step of an error stage, declining `error` where it would have ended well.
-    pub(crate) fn then_raise(self, error: BoxError) -> Self
-    where
-        T: Send + 'static,
-    {
+    pub(crate) fn then_raise(self, error: BoxError) -> Self {
         match self {
             Step::Absent | Step::Now(Ok(())) => Step::Absent,
             Step::Now(Err(own)) => Step::Now(Err(own)),
-            Step::Later(future) => Step::later(async move { future.await.and(Err(error)) }),
-            Step::Convey(conveyance) => Step::Convey(conveyance.then_raise(error)),
+            Step::Later(later) => Step::Later(Later::new(async move {
+                let (value, outcome) = later.await;
+                (value, outcome.and(Err(error)))
+            })),
         }
     }
 }
@@ -104,47 +108,31 @@ impl<T> fmt::Debug for Step<'_, T> {
             Step::Absent => f.write_str("Absent"),
             Step::Now(outcome) => f.debug_tuple("Now").field(outcome).finish(),
             Step::Later(_) => f.write_str("Later(..)"),
-            Step::Convey(_) => f.write_str("Convey(..)"),
         }
     }
 }
 
-/// A single value on its way to the context; see [`Step::convey`].
-pub struct Conveyance<T>(BoxFuture<'static, (Option<T>, Outcome)>);
+/// What a stage answers later: a future of the new value for the context, if there is one, and of how the stage ended.
+pub struct Later<'a, T>(BoxFuture<'a, (Option<T>, Outcome)>);
 
-impl<T: Send> Conveyance<T> {
-    fn new(future: impl Future<Output = Result<T, BoxError>> + Send + 'static) -> Self {
-        Self(Box::pin(async move {
-            match future.await {
-                Ok(value) => (Some(value), Ok(())),
-                Err(error) => (None, Err(error)),
-            }
-        }))
-    }
-
-    fn then_raise(self, error: BoxError) -> Self
-    where
-        T: 'static,
-    {
-        Self(Box::pin(async move {
-            let (value, outcome) = self.await;
-            (value, outcome.and(Err(error)))
-        }))
+impl<'a, T> Later<'a, T> {
+    /// For an interceptor that wraps another's step; [`Step::later`] and [`Step::convey`] say more. Costs one allocation.
+    pub fn new(future: impl Future<Output = (Option<T>, Outcome)> + Send + 'a) -> Self {
+        Self(Box::pin(future))
     }
 }
 
-impl<T> Future for Conveyance<T> {
+impl<T> Future for Later<'_, T> {
     type Output = (Option<T>, Outcome);
 
-    /// The value for the context, if there is one, and how the stage ended.
     fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)
     }
 }
 
-impl<T> fmt::Debug for Conveyance<T> {
+impl<T> fmt::Debug for Later<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Conveyance").finish_non_exhaustive()
+        f.debug_struct("Later").finish_non_exhaustive()
     }
 }
 

@@ -3,9 +3,9 @@
 use std::{cell::Cell, error::Error as StdError};
 
 use peristyle_core::{
-    Binding, Caught, Chain, Closed, Context, Control, Controlled, Conveyance, Detachable, End,
-    Ending, Error, ExecutionId, InvalidName, Invocation, Link, Missing, Name, NotDetachable,
-    NotEntering, Panicked, Rest, Stage, Stages, Step, WouldWait, before,
+    Binding, Caught, Chain, Closed, Context, Control, Controlled, Detachable, End, Ending, Error,
+    ExecutionId, InvalidName, Invocation, Later, Link, Missing, Name, NotDetachable, NotEntering,
+    Panicked, Rest, Stage, Stages, Step, WouldWait, before,
     channel::{Aborted, Builder, Overflow, Permit, Produced, Receiver, SendError, Sender},
     debug::DebugObserver,
 };
@@ -38,7 +38,7 @@ fn what_is_public_is_send_and_sync_where_it_can_be() {
     is_both::<Caught<std::fmt::Error>>();
     is_send::<Produced<u8>>();
     is_send::<Step<'_, u8>>();
-    is_send::<Conveyance<u8>>();
+    is_send::<Later<'_, u8>>();
     is_both::<Chain<Moves>>();
     is_both::<Link<Moves>>();
     is_both::<Sender<Moves>>();

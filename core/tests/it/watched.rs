@@ -6,7 +6,7 @@ use std::{
 };
 
 use peristyle_core::{
-    BoxError, Chain, Context, Error, Interceptor, Link, Name, Stage, Stages, Step,
+    BoxError, Chain, Context, Error, Interceptor, Later, Link, Name, Stage, Stages, Step,
 };
 
 use crate::probe::{Kind, Log, Probe};
@@ -97,18 +97,12 @@ impl Noting {
             }
         };
         match step {
-            Step::Later(future) => Step::later(async move {
+            Step::Later(later) => Step::Later(Later::new(async move {
                 until_let_go.await;
-                let outcome = future.await;
+                let answer = later.await;
                 unfinished.done();
-                outcome
-            }),
-            Step::Convey(value) => Step::convey(async move {
-                until_let_go.await;
-                let (value, outcome) = value.await;
-                unfinished.done();
-                outcome.map(|()| value.unwrap())
-            }),
+                answer
+            })),
             at_once => {
                 unfinished.done();
                 at_once
