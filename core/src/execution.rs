@@ -13,7 +13,7 @@ use std::mem;
 use tracing::{Instrument, Span, debug_span, level_filters::LevelFilter};
 
 use crate::{
-    BoxError, Context, Ending, Error, Link, Outcome, Panicked, Stage, Step, WouldWait,
+    BoxError, Context, Ending, Error, Link, Panicked, Stage, Step, WouldWait,
     attended::{Cut, Why, attended},
     context::Course,
     observer::{tell_after, tell_before},
@@ -25,18 +25,27 @@ use crate::{
 /// future of its own.
 macro_rules! see_through {
     ($step:expr, $link:expr, $cx:expr, $stage:expr) => {{
-        let answer = match $step {
-            Step::Absent => Answer::Absent,
-            Step::Now(outcome) => Answer::Now(outcome),
-            Step::Later(later) => match before_wait($link, $stage) {
-                Ok(None) => Answer::Waited(later.await),
-                Ok(Some(span)) => Answer::Waited(later.instrument(span).await),
-                Err(error) => Answer::Now(Err(error)),
-            },
+        let (ended, value, outcome) = match $step {
+            Step::Absent => (Ended::Absent, None, Ok(())),
+            Step::Now(outcome) => (Ended::Done, None, outcome),
+            Step::Later(later) => {
+                let (value, outcome) = match before_wait($link, $stage) {
+                    Ok(None) => later.await,
+                    Ok(Some(span)) => later.instrument(span).await,
+                    Err(error) => (None, Err(error)),
+                };
+                (Ended::Waited, value, outcome)
+            }
         };
-        match answer {
-            Answer::Now(Ok(())) => Ended::Done,
-            answer => settle($link, $cx, $stage, answer),
+        if let Some(value) = value {
+            $cx.carry(value);
+        }
+        match outcome {
+            Ok(()) => ended,
+            Err(source) => {
+                raise($link, $cx, $stage, source);
+                Ended::Failed
+            }
         }
     }};
 }
@@ -199,13 +208,6 @@ impl Ended {
     }
 }
 
-/// What a stage answered, once it no longer borrows the context.
-enum Answer<T> {
-    Absent,
-    Now(Outcome),
-    Waited((Option<T>, Outcome)),
-}
-
 /// Calls what is to be called before the first wait. Returns the span of the wait, unless spans are disabled.
 fn before_wait<T>(link: &Link<T>, stage: Stage) -> Result<Option<Span>, BoxError> {
     before_waiting(stage)?;
@@ -216,28 +218,8 @@ fn before_wait<T>(link: &Link<T>, stage: Stage) -> Result<Option<Span>, BoxError
     Ok(Some(debug_span!("stage", stage, interceptor)))
 }
 
-/// Puts a conveyed value into the context, and makes a raised error the pending one.
-fn settle<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, answer: Answer<T>) -> Ended {
-    let (ended, outcome) = match answer {
-        Answer::Absent => return Ended::Absent,
-        Answer::Now(outcome) => (Ended::Done, outcome),
-        Answer::Waited((value, outcome)) => {
-            if let Some(value) = value {
-                cx.carry(value);
-            }
-            (Ended::Waited, outcome)
-        }
-    };
-    match outcome {
-        Ok(()) => ended,
-        Err(source) => {
-            raise(link, cx, stage, source);
-            Ended::Failed
-        }
-    }
-}
-
 /// Makes an error of this stage the pending one. An error stage that raises the error that it was given declines it.
+#[cold]
 fn raise<T>(link: &Link<T>, cx: &mut Context<T>, stage: Stage, source: BoxError) {
     let displaced = cx.pending().cloned();
     if let (Some(pending), Some(given)) = (&displaced, source.downcast_ref::<Error>()) {
