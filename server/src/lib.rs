@@ -44,6 +44,7 @@ mod router;
 mod routes;
 mod server;
 mod shutdown;
+mod snapshot;
 mod test_client;
 mod wire;
 
