@@ -28,13 +28,13 @@ macro_rules! see_through {
         let (ended, value, outcome) = match $step {
             Step::Absent => (Ended::Absent, None, Ok(())),
             Step::Now(outcome) => (Ended::Done, None, outcome),
-            Step::Later(later) => {
-                let (value, outcome) = match before_wait($link, $stage) {
-                    Ok(None) => later.await,
-                    Ok(Some(span)) => later.instrument(span).await,
-                    Err(error) => (None, Err(error)),
+            Step::Later(mut later) => {
+                let outcome = match before_wait($link, $stage) {
+                    Ok(None) => (&mut later).await,
+                    Ok(Some(span)) => (&mut later).instrument(span).await,
+                    Err(error) => Err(error),
                 };
-                (Ended::Waited, value, outcome)
+                (Ended::Waited, later.conveyed(), outcome)
             }
         };
         if let Some(value) = value {

@@ -4,8 +4,10 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    task::{self, Poll},
+    task::{self, Poll, ready},
 };
+
+use pin_project_lite::pin_project;
 
 use crate::{BoxError, Closed};
 
@@ -73,14 +75,14 @@ impl<T> Step<'_, T> {
 impl<'a, T: 'a> Step<'a, T> {
     /// The stage is done when `future` is, which may borrow the context. Costs one allocation.
     pub fn later(future: impl Future<Output = Outcome> + Send + 'a) -> Self {
-        Step::Later(Later::new(async move {
-            let outcome = future.await;
-            (None, outcome)
-        }))
+        Step::Later(Later(Box::pin(Done { future })))
     }
 
     /// The stage is done when `future` yields a new value for the context to carry, or an error to raise. Costs one allocation.
-    pub fn convey(future: impl Future<Output = Result<T, BoxError>> + Send + 'a) -> Self {
+    pub fn convey(future: impl Future<Output = Result<T, BoxError>> + Send + 'a) -> Self
+    where
+        T: Send,
+    {
         Step::Later(Later::new(async move {
             match future.await {
                 Ok(value) => (Some(value), Ok(())),
@@ -90,12 +92,15 @@ impl<'a, T: 'a> Step<'a, T> {
     }
 
     /// The same step of an error stage, declining `error` where it would have ended well.
-    pub(crate) fn then_raise(self, error: BoxError) -> Self {
+    pub(crate) fn then_raise(self, error: BoxError) -> Self
+    where
+        T: Send,
+    {
         match self {
             Step::Absent | Step::Now(Ok(())) => Step::Absent,
             Step::Now(Err(own)) => Step::Now(Err(own)),
             Step::Later(later) => Step::Later(Later::new(async move {
-                let (value, outcome) = later.await;
+                let (value, outcome) = later.answer().await;
                 (value, outcome.and(Err(error)))
             })),
         }
@@ -112,20 +117,39 @@ impl<T> fmt::Debug for Step<'_, T> {
     }
 }
 
-/// What a stage answers later: a future of the new value for the context, if there is one, and of how the stage ended.
-pub struct Later<'a, T>(BoxFuture<'a, (Option<T>, Outcome)>);
+/// What a stage answers later. A future of how the stage ended; see [`answer`](Self::answer) for the value that it conveys.
+pub struct Later<'a, T>(Pin<Box<dyn Answering<T> + Send + 'a>>);
 
-impl<'a, T> Later<'a, T> {
-    /// For an interceptor that wraps another's step; [`Step::later`] and [`Step::convey`] say more. Costs one allocation.
+impl<'a, T: Send + 'a> Later<'a, T> {
+    /// For an interceptor that wraps another's step: the new value for the context, if there is one, and how the stage ended.
+    /// [`Step::later`] and [`Step::convey`] are simpler. Costs one allocation.
     pub fn new(future: impl Future<Output = (Option<T>, Outcome)> + Send + 'a) -> Self {
-        Self(Box::pin(future))
+        let value = None;
+        Self(Box::pin(Conveying { future, value }))
+    }
+}
+
+impl<T> Later<'_, T> {
+    /// The new value for the context, if there is one, and how the stage ended.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops the stage where it waits.
+    pub async fn answer(mut self) -> (Option<T>, Outcome) {
+        let outcome = (&mut self).await;
+        (self.conveyed(), outcome)
+    }
+
+    /// The new value for the context, once the stage has ended.
+    pub(crate) fn conveyed(mut self) -> Option<T> {
+        self.0.as_mut().conveyed()
     }
 }
 
 impl<T> Future for Later<'_, T> {
-    type Output = (Option<T>, Outcome);
+    type Output = Outcome;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Outcome> {
         self.0.as_mut().poll(cx)
     }
 }
@@ -133,6 +157,57 @@ impl<T> Future for Later<'_, T> {
 impl<T> fmt::Debug for Later<'_, T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Later").finish_non_exhaustive()
+    }
+}
+
+/// A value can be large, and few stages convey one: it stays where the future is until it is asked for.
+trait Answering<T>: Future<Output = Outcome> {
+    fn conveyed(self: Pin<&mut Self>) -> Option<T>;
+}
+
+pin_project! {
+    struct Done<F> {
+        #[pin]
+        future: F,
+    }
+}
+
+impl<F: Future<Output = Outcome>> Future for Done<F> {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Outcome> {
+        self.project().future.poll(cx)
+    }
+}
+
+impl<T, F: Future<Output = Outcome>> Answering<T> for Done<F> {
+    fn conveyed(self: Pin<&mut Self>) -> Option<T> {
+        None
+    }
+}
+
+pin_project! {
+    struct Conveying<F, T> {
+        #[pin]
+        future: F,
+        value: Option<T>,
+    }
+}
+
+impl<T, F: Future<Output = (Option<T>, Outcome)>> Future for Conveying<F, T> {
+    type Output = Outcome;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Outcome> {
+        let this = self.project();
+        let (value, outcome) = ready!(this.future.poll(cx));
+        *this.value = value;
+        Poll::Ready(outcome)
+    }
+}
+
+impl<T, F: Future<Output = (Option<T>, Outcome)>> Answering<T> for Conveying<F, T> {
+    fn conveyed(self: Pin<&mut Self>) -> Option<T> {
+        self.project().value.take()
     }
 }
 

@@ -99,7 +99,7 @@ impl Noting {
         match step {
             Step::Later(later) => Step::Later(Later::new(async move {
                 until_let_go.await;
-                let answer = later.await;
+                let answer = later.answer().await;
                 unfinished.done();
                 answer
             })),

@@ -9,7 +9,7 @@ use crate::{
 const ALLOWED: [(&str, &[&str]); 5] = [
     (
         "peristyle-core",
-        &["futures-core", "smallvec", "tokio", "tracing"],
+        &["futures-core", "pin-project-lite", "smallvec", "tokio", "tracing"],
     ),
     (
         "peristyle-server",
