@@ -9,7 +9,13 @@ use crate::{
 const ALLOWED: [(&str, &[&str]); 5] = [
     (
         "peristyle-core",
-        &["futures-core", "pin-project-lite", "smallvec", "tokio", "tracing"],
+        &[
+            "futures-core",
+            "pin-project-lite",
+            "smallvec",
+            "tokio",
+            "tracing",
+        ],
     ),
     (
         "peristyle-server",
@@ -26,6 +32,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "pin-project-lite",
             "serde",
             "serde_json",
+            "serde_path_to_error",
             "socket2",
             "tokio",
             "tracing",
