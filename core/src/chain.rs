@@ -97,7 +97,8 @@ impl<T: Send + 'static> Chain<T> {
     ///
     /// Needs no runtime; stages that wait need whatever they wait for. The context keeps what the stages left in it,
     /// whatever the outcome. A stage may run a chain on the context that it was given: that run has a queue, terminators
-    /// and a pending error of its own, and the outer walk goes on undisturbed.
+    /// and a pending error of its own, and the outer walk goes on undisturbed. A chain of any length needs the same stack;
+    /// each run inside another, as of an `async fn` inside another, needs some more.
     ///
     /// ```
     /// use peristyle_core::{Chain, Context, Error, before};
@@ -148,12 +149,7 @@ impl<T: Send + 'static> Chain<T> {
     /// assert_eq!(*cx, 42);
     /// # });
     /// ```
-    #[must_use = "futures do nothing unless polled"]
-    pub fn run_detachable<S: FnOnce(Rest<T>) + Unpin>(
-        &self,
-        cx: Context<T>,
-        spawn: S,
-    ) -> Detachable<T, S> {
+    pub fn run_detachable<S: FnOnce(Rest<T>)>(&self, cx: Context<T>, spawn: S) -> Detachable<T, S> {
         Detachable::new(self, cx, spawn)
     }
 

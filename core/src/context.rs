@@ -5,6 +5,7 @@ use std::{
     future::Future,
     mem,
     ops::{Deref, DerefMut},
+    ptr,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -56,6 +57,8 @@ pub struct Context<T> {
     /// What was set before the run for the run.
     ahead: Mutex<Surroundings>,
     detach: Option<Detach>,
+    /// How many runs are under way, each in a stage of the one before.
+    depth: usize,
     /// When the stage that is running began, if it is observed.
     began: Option<Instant>,
 }
@@ -80,6 +83,7 @@ impl<T> Context<T> {
             bindings: Bindings::default(),
             ahead: Mutex::default(),
             detach: None,
+            depth: 0,
             began: None,
         }
     }
@@ -138,7 +142,7 @@ impl<T> Context<T> {
         Ok(())
     }
 
-    /// Queues `chain` right after the interceptor that calls this.
+    /// Queues `chain` right after the interceptor that calls this, in front of what that has queued there before.
     ///
     /// # Errors
     ///
@@ -176,8 +180,9 @@ impl<T> Context<T> {
     /// its place.
     ///
     /// Holds from here on, for the stage that calls this too, until the run ends, `interrupt` has yielded, another takes its
-    /// place, or [`uninterrupted`](Self::uninterrupted) removes it. A stage that answers at once is never interrupted, nor is an
-    /// error stage: it may have the interruption to tell of. Called before a run it holds for the next run.
+    /// place, or [`clear_interrupt`](Self::clear_interrupt) removes it. A stage that answers at once is never interrupted, nor is an
+    /// error stage: it may have the interruption to tell of. Called before a run, or on another thread than the one that polls it, it holds for the next
+    /// run. Without the feature `rt` a tokio timer does not fire for a stage that uses up its task's budget at every poll.
     ///
     /// ```
     /// use std::time::Duration;
@@ -205,7 +210,11 @@ impl<T> Context<T> {
         &mut self,
         interrupt: impl Future<Output = E> + Send + 'static,
     ) {
-        let interrupt = Box::pin(async move { interrupt.await.into() });
+        let interrupt = async move { interrupt.await.into() };
+        // A busy stage uses up what tokio lets a task do in one poll; a deadline that depended on the rest would never end it.
+        #[cfg(feature = "rt")]
+        let interrupt = tokio::task::unconstrained(interrupt);
+        let interrupt = Box::pin(interrupt);
         let handling = self.pending.is_some();
         let _former = self.surround(|parts| {
             parts.handling = handling;
@@ -220,7 +229,7 @@ impl<T> Context<T> {
     /// use tokio::task::yield_now;
     ///
     /// async fn pay(cx: &mut Context<u32>) {
-    ///     cx.uninterrupted();
+    ///     cx.clear_interrupt();
     ///     yield_now().await;
     ///     **cx -= 1;
     /// }
@@ -234,7 +243,7 @@ impl<T> Context<T> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn uninterrupted(&mut self) {
+    pub fn clear_interrupt(&mut self) {
         let _former = self.surround(|parts| parts.interrupt.take());
     }
 
@@ -274,7 +283,8 @@ impl<T> Context<T> {
     /// every function that they call, without being given it.
     ///
     /// What a stage binds is unbound when its run ends; what is bound before a run stays bound in each run of this context.
-    /// Tasks that a stage spawns do not see it; [`blocking`](crate::blocking) does.
+    /// Tasks that a stage spawns do not see it; [`blocking`](crate::blocking) does. Nobody sees what is bound on another thread than
+    /// the one that polls the run, where a stage has handed its context to it for a moment.
     pub fn bind<V: Send + Sync + 'static>(&mut self, binding: &'static Binding<V>, value: V) {
         self.bindings.bind(binding.key(), Arc::new(value));
         self.show_bindings();
@@ -498,9 +508,10 @@ impl<T> Context<T> {
         self.value
     }
 
-    /// Changes what surrounds the run that is under way, or else the next.
+    /// Changes what surrounds the run that is under way, or else the next. A stage may have handed its context to another thread,
+    /// which then is not the one that polls the run.
     fn surround<R>(&mut self, change: impl FnOnce(&mut Parts) -> R) -> R {
-        if self.walk.is_under_way() {
+        if self.is_polled_here() {
             surroundings::change_here(change)
         } else {
             self.ahead_mut().change(change)
@@ -508,11 +519,19 @@ impl<T> Context<T> {
     }
 
     fn show_bindings(&self) {
-        if self.walk.is_under_way() {
+        if self.is_polled_here() {
             let bindings = self.bindings.clone();
             let _former =
                 surroundings::change_here(|parts| mem::replace(&mut parts.bindings, bindings));
         }
+    }
+
+    fn is_polled_here(&self) -> bool {
+        self.walk.is_under_way() && surroundings::is_held_by(self.address())
+    }
+
+    fn address(&self) -> usize {
+        ptr::from_ref(self).addr()
     }
 
     fn ahead_mut(&mut self) -> &mut Surroundings {
@@ -542,7 +561,9 @@ impl<T> Context<T> {
     /// Sets out on a walk. Returns what [`resume`](Self::resume) needs to take up the one that was under way.
     pub(crate) fn set_out(&mut self, walk: Walk<T>, pending: Option<Error>) -> Course<T> {
         let nested = self.walk.is_under_way();
+        self.depth += 1;
         Course {
+            depth: self.depth,
             kept_terminators: self.terminators.len(),
             outer_terminators: nested
                 .then(|| mem::replace(&mut self.terminators, Terminators::new())),
@@ -558,6 +579,7 @@ impl<T> Context<T> {
     /// What surrounds a run that begins.
     pub(crate) fn take_surroundings(&mut self) -> Surroundings {
         let mut surroundings = mem::take(self.ahead_mut());
+        surroundings.belong_to(self.address());
         if !self.bindings.is_empty() {
             let bindings = self.bindings.clone();
             surroundings.change(|parts| parts.bindings = bindings);
@@ -568,6 +590,7 @@ impl<T> Context<T> {
     /// Takes up the walk that was under way. Returns what ends with the run, which is foreign and may panic when dropped.
     pub(crate) fn resume(&mut self, course: Course<T>) -> impl Sized + use<T> {
         self.began = course.began;
+        self.depth = course.depth - 1;
         let terminators = match course.outer_terminators {
             Some(outer) => mem::replace(&mut self.terminators, outer),
             None => self.terminators.split_off(course.kept_terminators),
@@ -626,8 +649,10 @@ impl<T> Context<T> {
 
     /// The pending error, if there is one, has been handled.
     pub(crate) fn recover(&mut self) {
-        if let Some(handled) = self.pending.take() {
-            self.recovered = Some(handled);
+        if self.pending.is_some() {
+            // Its drop is foreign: where it panics the error stage has failed, and the error is still pending.
+            drop(self.recovered.take());
+            self.recovered = self.pending.take();
         }
     }
 
@@ -639,6 +664,11 @@ impl<T> Context<T> {
         self.began
     }
 
+    /// Whether the run that set out on `course` is the innermost that is under way.
+    pub(crate) fn is_on(&self, course: &Course<T>) -> bool {
+        self.depth == course.depth
+    }
+
     pub(crate) fn set_detach(&mut self, detach: Option<Detach>) {
         self.detach = detach;
     }
@@ -646,6 +676,7 @@ impl<T> Context<T> {
 
 /// What of a context belongs to one run.
 pub(crate) struct Course<T> {
+    depth: usize,
     walk: Walk<T>,
     pending: Option<Error>,
     recovered: Option<Error>,

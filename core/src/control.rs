@@ -6,7 +6,10 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use crate::channel::sync::{Arc, Mutex, MutexGuard};
+use crate::{
+    Panicked,
+    channel::sync::{Arc, Mutex, MutexGuard},
+};
 
 /// Why a stream of values ended; see [`Control`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -123,6 +126,7 @@ impl fmt::Debug for Control {
 }
 
 /// The stream's side of a [`Control`]. Dropping it ends the stream.
+#[must_use = "dropping it ends the stream"]
 pub struct Controlled {
     shared: Arc<Mutex<State>>,
     on_end: Option<Box<dyn FnOnce(End) + Send + Sync>>,
@@ -142,7 +146,8 @@ impl Controlled {
         Poll::Pending
     }
 
-    /// Calls `f` with the reason when the stream ends: exactly once, replacing a function given before.
+    /// Calls `f` with the reason when the stream ends, once. It takes the place of a function given before, and is not called
+    /// if the stream has ended already. A panic of it is reported through `tracing`.
     pub fn on_end(&mut self, f: impl FnOnce(End) + Send + Sync + 'static) {
         self.on_end = Some(Box::new(f));
     }
@@ -167,7 +172,9 @@ impl Controlled {
         state.end = Some(why);
         drop(state);
         if let Some(on_end) = self.on_end.take() {
-            on_end(why);
+            if let Err(panicked) = Panicked::catch(|| on_end(why)) {
+                tracing::error!(%panicked, "a function that was to be told of the end of a stream failed");
+            }
         }
     }
 }

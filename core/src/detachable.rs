@@ -22,14 +22,19 @@ pub type Rest<T> = BoxFuture<'static, (Context<T>, Result<(), Error>)>;
 ///
 /// Dropping it before a stage has called [`Context::detach`] drops the stage where it waits and cancels what was entered.
 /// Dropping it later hands the rest of the run to the host.
-pub struct Detachable<T, S: FnOnce(Rest<T>) + Unpin> {
+///
+/// # Panics
+///
+/// When it is polled after it has ended. A panic of the host's function leaves the drop that calls it.
+#[must_use = "futures do nothing unless polled"]
+pub struct Detachable<T, S: FnOnce(Rest<T>)> {
     /// `None` once it has ended.
     rest: Option<Rest<T>>,
     detached: Detach,
     spawn: Option<S>,
 }
 
-impl<T: Send + 'static, S: FnOnce(Rest<T>) + Unpin> Detachable<T, S> {
+impl<T: Send + 'static, S: FnOnce(Rest<T>)> Detachable<T, S> {
     pub(crate) fn new(chain: &Chain<T>, mut cx: Context<T>, spawn: S) -> Self {
         let detached = Detach::default();
         cx.set_detach(Some(detached.clone()));
@@ -47,7 +52,10 @@ impl<T: Send + 'static, S: FnOnce(Rest<T>) + Unpin> Detachable<T, S> {
     }
 }
 
-impl<T, S: FnOnce(Rest<T>) + Unpin> Future for Detachable<T, S> {
+/// Nothing of it is pinned but the rest, which is boxed.
+impl<T, S: FnOnce(Rest<T>)> Unpin for Detachable<T, S> {}
+
+impl<T, S: FnOnce(Rest<T>)> Future for Detachable<T, S> {
     type Output = (Context<T>, Result<(), Error>);
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
@@ -60,7 +68,7 @@ impl<T, S: FnOnce(Rest<T>) + Unpin> Future for Detachable<T, S> {
     }
 }
 
-impl<T, S: FnOnce(Rest<T>) + Unpin> Drop for Detachable<T, S> {
+impl<T, S: FnOnce(Rest<T>)> Drop for Detachable<T, S> {
     fn drop(&mut self) {
         if !self.detached.is_called() {
             return;
@@ -71,7 +79,7 @@ impl<T, S: FnOnce(Rest<T>) + Unpin> Drop for Detachable<T, S> {
     }
 }
 
-impl<T, S: FnOnce(Rest<T>) + Unpin> fmt::Debug for Detachable<T, S> {
+impl<T, S: FnOnce(Rest<T>)> fmt::Debug for Detachable<T, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Detachable")
             .field("ended", &self.rest.is_none())

@@ -29,12 +29,19 @@ macro_rules! see_through {
             Step::Absent => (Ended::Absent, None, Ok(())),
             Step::Now(outcome) => (Ended::Done, None, outcome),
             Step::Later(mut later) => {
-                let outcome = match before_wait($link, $stage) {
-                    Ok(None) => (&mut later).await,
-                    Ok(Some(span)) => (&mut later).instrument(span).await,
-                    Err(error) => Err(error),
+                let (value, outcome) = match before_wait($link, $stage) {
+                    Ok(None) => {
+                        let outcome = (&mut later).await;
+                        (later.conveyed(), outcome)
+                    }
+                    Ok(Some(span)) => {
+                        let mut inside = later.instrument(span);
+                        let outcome = (&mut inside).await;
+                        (inside.into_inner().conveyed(), outcome)
+                    }
+                    Err(error) => (None, Err(error)),
                 };
-                (Ended::Waited, later.conveyed(), outcome)
+                (Ended::Waited, value, outcome)
             }
         };
         if let Some(value) = value {
@@ -90,11 +97,19 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
         self.outcome()
     }
 
-    /// A stage can put another context in the place of its own, and the walk is gone with it: that is an error too.
+    /// A stage can put another context in the place of its own, or forget a run that it began: the walk is gone then, and
+    /// that is an error too.
     fn outcome(&mut self) -> Result<(), Error> {
         self.has_ended = true;
         if !self.cx.walk().is_under_way() {
             return Err(Error::new("a stage replaced the context"));
+        }
+        if !self
+            .outer
+            .as_ref()
+            .is_some_and(|outer| self.cx.is_on(outer))
+        {
+            return Err(Error::new("a stage forgot a run that it began"));
         }
         self.cx.pending().cloned().map_or(Ok(()), Err)
     }
@@ -180,7 +195,9 @@ fn cancel<T: 'static>(cx: &mut Context<T>) {
     if let Some((stage, link)) = cx.whereabouts() {
         ends(&link.clone(), cx, stage, Ended::Cancelled);
     }
-    cx.walk_mut().turn_back();
+    while let Err(panicked) = turn_back(cx) {
+        tracing::error!(%panicked, "what was queued failed when it was dropped");
+    }
     while let Some(chain) = cx.walk_mut().previous_chain() {
         while let Some(link) = cx.walk_mut().step_left(&chain) {
             if let Err(panicked) = Panicked::catch(|| link.interceptor.cancel(cx)) {
@@ -245,8 +262,15 @@ fn fail_here<T: 'static>(cx: &mut Context<T>, cut: Cut) {
     if let Some(panicked) = cut.dropped {
         raise(&link, cx, stage, panicked.into());
     }
+    while let Err(panicked) = turn_back(cx) {
+        raise(&link, cx, stage, panicked.into());
+    }
     ends(&link, cx, stage, ended);
-    cx.walk_mut().turn_back();
+}
+
+/// Turns around where nobody else would catch what was queued if it panics as it is dropped. Each call drops some of it.
+fn turn_back<T>(cx: &mut Context<T>) -> Result<(), Panicked> {
+    Panicked::catch(|| cx.walk_mut().turn_back())
 }
 
 /// Whether the link has the stage; then the observers know that it begins.

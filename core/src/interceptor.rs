@@ -298,7 +298,8 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it.
+    /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it. Then the
+    /// interceptor is cancelled ([`Interceptor::cancel`]).
     pub async fn enter(&self, cx: &mut Context<T>) -> Result<(), Error> {
         let alone = Walk::along(&self.clone().into());
         Run::new(cx, alone, None).inward().await
@@ -312,7 +313,7 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// # Cancel safety
     ///
-    /// As [`enter`](Self::enter).
+    /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it.
     pub async fn leave(&self, cx: &mut Context<T>) -> Result<(), Error> {
         let alone = Walk::back_along(&self.clone().into());
         Run::new(cx, alone, None).whole().await
@@ -326,7 +327,7 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// # Cancel safety
     ///
-    /// As [`enter`](Self::enter).
+    /// As [`leave`](Self::leave).
     pub async fn error(&self, cx: &mut Context<T>, error: Error) -> Result<(), Error> {
         let alone = Walk::back_along(&self.clone().into());
         Run::new(cx, alone, Some(error)).whole().await

@@ -284,7 +284,7 @@
 //!
 //! # What it does not do
 //!
-//! The crate knows no HTTP, does no I/O, has no clock and spawns nothing: a chain runs under any executor, or without one.
+//! The crate knows no HTTP, does no I/O, sets no timer and spawns nothing: a chain runs under any executor, or without one.
 //! Nor does it limit how many executions run at once, try anything again, or run the stages of one execution side by side.
 //! Panics are caught where they unwind; a program built with `panic = "abort"` ends at the first.
 

@@ -51,8 +51,9 @@ pub type BoxFuture<'a, V> = Pin<Box<dyn Future<Output = V> + Send + 'a>>;
 /// # Ok::<(), peristyle_core::Error>(())
 /// ```
 #[non_exhaustive]
+#[must_use = "an error that it raises is lost with it"]
 pub enum Step<'a, T> {
-    /// The stage has nothing to do here, as if the interceptor did not have it. In the error stage: declined.
+    /// The stage has nothing to do here, and no terminator is asked; observers hear that it was. In the error stage: declined.
     Absent,
     /// The stage is done.
     Now(Outcome),
@@ -118,6 +119,7 @@ impl<T> fmt::Debug for Step<'_, T> {
 }
 
 /// What a stage answers later. A future of how the stage ended; see [`answer`](Self::answer) for the value that it conveys.
+#[must_use = "futures do nothing unless polled"]
 pub struct Later<'a, T>(Pin<Box<dyn Answering<T> + Send + 'a>>);
 
 impl<'a, T: Send + 'a> Later<'a, T> {

@@ -14,12 +14,22 @@ use tracing::Span;
 use crate::{BoxError, BoxFuture, Outcome, Stage, binding::Bindings};
 
 thread_local! {
-    static HERE: Surroundings = const { Surroundings(Cell::new(None)) };
+    static HERE: Here = const { Here { owner: Cell::new(0), parts: Cell::new(None) } };
+}
+
+/// What a thread holds: the surroundings of the innermost run that it polls.
+struct Here {
+    owner: Cell<usize>,
+    parts: Cell<Option<Box<Parts>>>,
 }
 
 /// Those of one run; empty, and then no allocation, for most.
 #[derive(Default)]
-pub(crate) struct Surroundings(Cell<Option<Box<Parts>>>);
+pub(crate) struct Surroundings {
+    /// The address of the context, which does not move while it runs; 0 where there is none.
+    owner: usize,
+    parts: Option<Box<Parts>>,
+}
 
 #[derive(Default)]
 pub(crate) struct Parts {
@@ -33,7 +43,11 @@ pub(crate) struct Parts {
 
 impl Surroundings {
     pub(crate) fn change<R>(&mut self, change: impl FnOnce(&mut Parts) -> R) -> R {
-        change(self.0.get_mut().get_or_insert_default())
+        change(self.parts.get_or_insert_default())
+    }
+
+    pub(crate) fn belong_to(&mut self, owner: usize) {
+        self.owner = owner;
     }
 
     /// Puts what runs in these into `span`, if it is enabled.
@@ -45,22 +59,33 @@ impl Surroundings {
 
     /// Holds these while `f` runs, which must not panic.
     pub(crate) fn hold<R>(&mut self, f: impl FnOnce() -> R) -> R {
-        let own = self.0.get_mut().take();
+        let own = self.parts.take();
         let span = own.as_ref().and_then(|own| own.span.clone());
+        let outer_owner = swap_owner(self.owner);
         let outer = swap(own);
         let result = match &span {
             Some(span) => span.in_scope(f),
             None => f(),
         };
-        *self.0.get_mut() = swap(outer);
+        self.parts = swap(outer);
+        swap_owner(outer_owner);
         result
     }
+}
+
+/// Whether this thread holds the surroundings of that context's run.
+pub(crate) fn is_held_by(owner: usize) -> bool {
+    HERE.try_with(|here| here.owner.get()) == Ok(owner)
+}
+
+fn swap_owner(owner: usize) -> usize {
+    HERE.try_with(|here| here.owner.replace(owner)).unwrap_or(0)
 }
 
 /// A thread that is ending has no surroundings any more.
 fn swap(parts: Option<Box<Parts>>) -> Option<Box<Parts>> {
     let mut parts = Some(parts);
-    let swapped = HERE.try_with(|here| here.0.replace(parts.take().flatten()));
+    let swapped = HERE.try_with(|here| here.parts.replace(parts.take().flatten()));
     swapped.unwrap_or_else(|_| parts.flatten())
 }
 

@@ -630,3 +630,36 @@ fn a_value_is_dropped_when_the_last_who_sees_it_is_done() {
         assert_eq!(Arc::strong_count(&value), 1);
     }
 }
+
+/// A thread of a pool may run another execution next.
+#[test]
+fn what_a_stage_does_with_its_context_on_another_thread_is_not_left_there() {
+    binding!(static LENT: u32);
+    let lends = before(|cx: &mut Context<Log>| {
+        let lent = &mut *cx;
+        let other = move || {
+            lent.bind(&LENT, 7);
+            lent.interrupt_with(std::future::ready("late"));
+            lent.on_first_wait(|| Err("called"));
+            (LENT.get(), lent.bindings().collect::<Vec<_>>())
+        };
+        let seen = std::thread::scope(|scope| {
+            let lent = scope.spawn(other).join().unwrap();
+            let (next, result) = scope
+                .spawn(|| {
+                    let mut cx = Context::new(Log::default());
+                    let result = drive(chain([probe("a", Kind::Pending)]).run(&mut cx));
+                    (LENT.get(), result.is_ok())
+                })
+                .join()
+                .unwrap();
+            assert_eq!((next, result), (None, true));
+            lent
+        });
+        assert_eq!(seen, (None, vec!["LENT"]));
+        cx.clear_interrupt();
+    });
+    let mut cx = Context::new(Log::default());
+    drive(Chain::new([lends]).run(&mut cx)).unwrap();
+    assert_eq!(LENT.get(), None);
+}

@@ -487,3 +487,24 @@ fn a_run_can_be_dropped_on_another_thread_than_it_was_polled_on() {
     });
     assert_eq!(seen.lock().unwrap().as_deref(), Some(&7));
 }
+
+#[test]
+fn a_panic_in_the_drop_of_what_was_queued_is_caught_and_all_are_cancelled() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic_quietly::<()>("on the way out");
+        }
+    }
+    let journal = Journal::default();
+    let held = held("b", Kind::Pending, Stage::Enter);
+    let queues = Watched::from(probe("a", Kind::AtOnce).enter(|cx| {
+        for bomb in [Bomb, Bomb] {
+            cx.enqueue(before(move |_: &mut Context<Log>| _ = &bomb))?;
+        }
+        Ok(())
+    }));
+    let chain = journal.chain([queues, held]);
+    let expected = ["dropped enter b", "cancel b", "cancel a"];
+    assert_eq!(dropped(&journal, &chain), expected);
+}

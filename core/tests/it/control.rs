@@ -8,6 +8,8 @@ use std::{
 use peristyle_core::{Control, Controlled, End};
 use tokio_test::{assert_pending, assert_ready, task};
 
+use crate::probe::panic_quietly;
+
 fn drained(controlled: &mut Controlled) -> task::Spawn<impl Future<Output = ()>> {
     task::spawn(std::future::poll_fn(|cx| controlled.poll_drain(cx)))
 }
@@ -103,5 +105,19 @@ fn every_end_reads_as_a_few_words() {
     ];
     for (end, text) in ends {
         assert_eq!(end.to_string(), text);
+    }
+}
+
+#[test]
+fn a_panic_of_who_is_told_of_the_end_does_not_leave_the_stream() {
+    for dropped in [false, true] {
+        let (control, mut controlled) = Control::new();
+        controlled.on_end(|_| panic_quietly("bang"));
+        if !dropped {
+            controlled.end(End::Failed);
+        }
+        drop(controlled);
+        let end = if dropped { End::PeerLeft } else { End::Failed };
+        assert_eq!(control.end(), Some(end));
     }
 }

@@ -146,14 +146,14 @@ fn an_interrupt_that_is_replaced_is_dropped_and_the_new_one_is_in_force() {
 fn an_interrupt_that_is_removed_interrupts_nothing() {
     for [a, b] in mixes() {
         let removes = Probe::enter(probe("a", Kind::AtOnce), |cx| {
-            cx.uninterrupted();
+            cx.clear_interrupt();
             Ok(())
         });
         let chain = chain([removes, probe("b", b), probe("c", a)]);
         drive(chain.run(&mut interrupted())).unwrap();
     }
     let mut cx = interrupted();
-    cx.uninterrupted();
+    cx.clear_interrupt();
     drive(chain([probe("a", Kind::Pending)]).run(&mut cx)).unwrap();
 }
 
@@ -597,4 +597,21 @@ fn the_error_of_an_interrupt_keeps_its_type() {
     cx.interrupt_with(ready(std::fmt::Error));
     let error = drive(chain([probe("a", Kind::Pending)]).run(&mut cx)).unwrap_err();
     assert!(error.is::<std::fmt::Error>());
+}
+
+/// Tokio lets a task do so much in one poll and no more. A stage that used all of it starved its own deadline.
+#[cfg(feature = "rt")]
+#[tokio::test]
+async fn a_stage_that_is_always_busy_is_interrupted_all_the_same() {
+    async fn busy(_: &mut Context<Log>) {
+        for _ in 0..100_000 {
+            tokio::task::consume_budget().await;
+        }
+    }
+    let (sound, alarm) = alarm();
+    let mut cx = Context::new(Log::default());
+    cx.interrupt_with(alarm);
+    sound.send("late").unwrap();
+    let error = Chain::from(before(busy).named("busy")).run(&mut cx).await;
+    assert_eq!(story(&error.unwrap_err()), ["enter busy: late"]);
 }

@@ -3,7 +3,7 @@
 use peristyle_core::{Chain, Context, Interceptor, Link, Name, Outcome, Stages, Step};
 use tokio_test::{assert_pending, assert_ready, task};
 
-use crate::probe::{Kind, Log, chain, drive, mixes, pending_once, probe, story};
+use crate::probe::{Kind, Log, chain, drive, mixes, pending_once, probe, run, story};
 
 /// Runs a chain in enter or in leave, and notes how that ended.
 struct Runs {
@@ -290,7 +290,7 @@ fn terminators_of_the_outer_run_are_not_asked_inside_nor_those_of_the_inner_outs
 }
 
 #[test]
-fn runs_nest_to_any_depth() {
+fn a_run_inside_a_run_inside_a_stage_is_whole_and_so_are_those_around_it() {
     for [a, b] in mixes() {
         let innermost = chain([probe("y", b)
             .enter(|_| Err("boom".into()))
@@ -403,4 +403,23 @@ fn a_context_whose_run_was_given_up_can_be_run_again() {
     assert_eq!((cx.entered().count(), cx.queue().count()), (0, 0));
     assert_ready!(task::spawn(again.run(&mut cx)).poll()).unwrap();
     assert_eq!(cx.events, ["enter a", "enter b", "leave b"]);
+}
+
+#[test]
+#[expect(clippy::mem_forget, reason = "it is what the stage must not do")]
+fn a_run_that_a_stage_forgets_is_an_error_and_not_a_silent_end() {
+    for [a, b] in mixes() {
+        let forgets = probe("b", b).enter(|cx| {
+            let inner = chain([probe("c", Kind::Pending)]);
+            let mut forgotten = task::spawn(Box::pin(inner.run(cx)));
+            assert_pending!(forgotten.poll());
+            std::mem::forget(forgotten);
+            Ok(())
+        });
+        let (_, result) = run([probe("a", a), forgets]);
+        assert_eq!(
+            story(&result.unwrap_err()),
+            ["not raised nobody: a stage forgot a run that it began"]
+        );
+    }
 }

@@ -304,3 +304,62 @@ fn a_stage_that_replaces_the_context_is_an_error_and_not_a_silent_end() {
         );
     }
 }
+
+/// An interceptor whose drop panics.
+fn bomb() -> Link<Log> {
+    struct Holds(Bomb);
+    impl Interceptor<Log> for Holds {
+        fn stages(&self) -> Stages {
+            Stages::ENTER
+        }
+    }
+    Link::new(Holds(Bomb))
+}
+
+#[test]
+fn panics_in_the_drop_of_what_was_queued_are_errors_of_the_stage_that_failed() {
+    for [a] in mixes() {
+        let b = probe("b", a).enter(|cx| {
+            cx.enqueue(bomb())?;
+            cx.enqueue(bomb())?;
+            panic_quietly("bang")
+        });
+        let (events, result) = run([probe("a", a), b]);
+        assert_eq!(events, ["enter a", "enter b", "error b", "error a"]);
+        let expected = [
+            "enter b: panicked: on the way out",
+            "enter b: panicked: on the way out",
+            "enter b: panicked: bang",
+        ];
+        assert_eq!(story(&result.unwrap_err()), expected);
+    }
+}
+
+#[test]
+fn a_panic_in_the_drop_of_the_error_handled_before_is_a_failure_of_the_handler() {
+    #[derive(Debug)]
+    struct Fails(Option<&'static str>);
+    impl std::fmt::Display for Fails {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("fails")
+        }
+    }
+    impl std::error::Error for Fails {}
+    impl Drop for Fails {
+        fn drop(&mut self) {
+            if let Some(text) = self.0 {
+                panic_quietly::<()>(text);
+            }
+        }
+    }
+    for [a, b] in mixes() {
+        let (_, result) = run([
+            probe("a", a).error(|_, _| Ok(())),
+            probe("b", b).leave(|_| Err(Fails(None).into())),
+            probe("c", b).error(|_, _| Ok(())),
+            probe("d", a).enter(|_| Err(Fails(Some("on the way out")).into())),
+        ]);
+        let expected = ["error a: panicked: on the way out", "leave b: fails"];
+        assert_eq!(story(&result.unwrap_err()), expected);
+    }
+}

@@ -152,7 +152,7 @@ impl World {
             Deed::Unbind(0) => cx.unbind(&FIRST),
             Deed::Unbind(_) => cx.unbind(&SECOND),
             Deed::Interrupt(interrupt) => self.interrupt(*interrupt, cx),
-            Deed::Uninterrupt => cx.uninterrupted(),
+            Deed::Uninterrupt => cx.clear_interrupt(),
             Deed::OnFirstWait(callback) => self.on_first_wait(*callback, cx),
             Deed::Observe(watch) => cx.observe(Arc::new(Watcher::new(*watch, self.clone()))),
             Deed::Run { .. } => unreachable!("`act` and `act_now` run chains"),
