@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use http::{Request, Response};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::{
     body::Incoming,
     rt::Executor,
@@ -26,8 +26,10 @@ use tokio::{
 };
 
 use crate::{
-    RequestBody, Router, Shutdown,
-    outgoing::{Flushes, Outgoing, declared},
+    Problem, RequestBody, Router, Shutdown,
+    guard::Guard,
+    lifeline::Lifeline,
+    outgoing::{Flushes, Outgoing},
     request_body::Unread,
     router::Host,
     shutdown::Phase,
@@ -40,7 +42,20 @@ pub(crate) struct Limits {
     pub(crate) head_timeout: Duration,
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) framing: Framing,
+    /// Methods that are not implemented unless they are allowed.
+    pub(crate) refused: Arc<[Method]>,
 }
+
+/// Whether requests over HTTP/1.1 pass the guard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Framing {
+    Guarded,
+    Trusted,
+}
+
+/// TRACE shows whoever can send it what others added to the request; CONNECT makes a tunnel.
+pub(crate) const REFUSED: &[Method] = &[Method::TRACE, Method::CONNECT];
 
 /// What a slow reader of an HTTP/2 stream holds at most.
 const SEND_BUFFER: usize = 64 * 1024;
@@ -72,13 +87,17 @@ pub(crate) async fn serve<I>(
     };
     let flushes = Flushes::watched();
     let unread = Unread::default();
-    let io = TokioIo::new(Wire::new(io, start, flushes.clone(), unread.clone()));
+    let guarded = protocol == Protocol::Http1 && limits.framing == Framing::Guarded;
+    let guard = guarded.then(Guard::new);
+    let wire = Wire::new(io, start, flushes.clone(), unread.clone(), guard);
+    let io = TokioIo::new(wire);
     let exchanges = Exchanges {
         router,
         peer,
         host,
         flushes,
         unread,
+        refused: limits.refused.clone(),
         streams: Streams::default(),
     };
     let streams = exchanges.streams.clone();
@@ -165,6 +184,7 @@ struct Exchanges {
     host: Host,
     flushes: Flushes,
     unread: Unread,
+    refused: Arc<[Method]>,
     streams: Streams,
 }
 
@@ -178,16 +198,31 @@ impl Service<Request<Incoming>> for Exchanges {
         let (peer, host) = (self.peer, self.host.clone());
         let (flushes, streams) = (self.flushes.clone(), self.streams.clone());
         let unread = self.unread.clone();
+        let refused = self.refused.contains(request.method());
         Box::pin(async move {
+            let head = *request.method() == Method::HEAD;
             let request = request.map(|body| RequestBody::incoming(body, unread));
+            if refused {
+                let response = not_implemented(request.version());
+                return Ok(Outgoing::respond(response, head, flushes, Lifeline::new()));
+            }
             let (mut response, lifeline) = router.handle(request, peer, host).await;
             if let Some(control) = response.extensions_mut().remove::<Control>() {
                 streams.add(&control);
             }
-            let declared = declared(response.headers());
-            Ok(response.map(|body| Outgoing::new(body, declared, flushes, lifeline)))
+            Ok(Outgoing::respond(response, head, flushes, lifeline))
         })
     }
+}
+
+/// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
+fn not_implemented(version: Version) -> crate::Response {
+    let mut response = Problem::new(StatusCode::NOT_IMPLEMENTED).render(None);
+    if version < Version::HTTP_2 {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
 }
 
 /// The streams that a connection has open, and whether it is draining.
@@ -278,6 +313,8 @@ mod tests {
             head_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: 100,
+            framing: Framing::Guarded,
+            refused: REFUSED.into(),
         }
     }
 
@@ -328,7 +365,7 @@ mod tests {
         let (after, read) = closed_after(CLOSE).await;
         assert_eq!(after, Duration::ZERO);
         assert!(read.ends_with("\r\n\r\nhello"), "{read}");
-        let upload = b"POST / HTTP/1.1\r\ncontent-length: 100\r\n\r\nand less";
+        let upload = b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nand less";
         let (after, read) = closed_after(upload).await;
         assert_eq!(after.as_secs(), 2);
         assert!(read.starts_with("HTTP/1.1 405 "), "{read}");

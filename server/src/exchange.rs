@@ -1,12 +1,13 @@
 //! What a server's chain carries: a request on its way in, a response on its way back.
 
-use std::net::SocketAddr;
+use std::{fmt::Display, net::SocketAddr};
 
 use http::{HeaderMap, Method, Request, Uri, request};
 use peristyle_core::{Answer, BoxError, Outcome};
 
 use crate::{
-    IntoResponse, RequestBody, Response, Shutdown,
+    IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
+    extract::States,
     lifeline::{Disconnected, Line},
     routes::{Matched, RouteInfo},
 };
@@ -22,10 +23,13 @@ pub struct Exchange {
     head: request::Parts,
     body: RequestBody,
     response: Option<Response>,
+    /// For the response that will be made of the pending error.
+    late: Option<Box<HeaderMap>>,
     matched: Matched,
     peer: Option<SocketAddr>,
     shutdown: Shutdown,
     line: Line,
+    states: States,
 }
 
 impl Exchange {
@@ -34,16 +38,19 @@ impl Exchange {
         peer: Option<SocketAddr>,
         shutdown: Shutdown,
         line: Line,
+        states: States,
     ) -> Self {
         let (head, body) = request.into_parts();
         Self {
             head,
             body,
             response: None,
+            late: None,
             matched: Matched::default(),
             peer,
             shutdown,
             line,
+            states,
         }
     }
 
@@ -108,6 +115,33 @@ impl Exchange {
         self.matched.param(name)
     }
 
+    /// The address of the route of this name: [`Router::url_for`](crate::Router::url_for) of the router that the request passed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Router::url_for`](crate::Router::url_for); [`UrlError::NotRouted`] before the router has run.
+    pub fn url_for(
+        &self,
+        name: &str,
+        params: &[(&str, &dyn Display)],
+    ) -> Result<RouteUrl, UrlError> {
+        self.matched.url_for(name, params)
+    }
+
+    /// The parameters of the matched route's pattern with their values, percent-decoded, in the order of the pattern.
+    pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.matched.params()
+    }
+
+    /// What [`Routes::state`](crate::Routes::state) was given of this type.
+    ///
+    /// # Errors
+    ///
+    /// When it was given none, which is answered with 500.
+    pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, Rejection> {
+        self.states.get()
+    }
+
     /// The address of the client's end of the connection; `None` where there is no socket.
     pub fn peer(&self) -> Option<SocketAddr> {
         self.peer
@@ -132,15 +166,29 @@ impl Exchange {
         &mut self.matched
     }
 
-    pub(crate) fn into_response(self) -> Option<Response> {
-        self.response
+    /// The headers of the response on the way back, when nothing has failed.
+    pub(crate) fn headers_out(&mut self) -> &mut HeaderMap {
+        match &mut self.response {
+            Some(response) => response.headers_mut(),
+            None => self.late.get_or_insert_default(),
+        }
+    }
+
+    /// Headers for the response that will be made of the pending error, wherever that is. Those that it has itself stay.
+    pub(crate) fn late_headers(&mut self) -> &mut HeaderMap {
+        self.late.get_or_insert_default()
+    }
+
+    pub(crate) fn into_response(self) -> (Option<Response>, Option<Box<HeaderMap>>) {
+        (self.response, self.late)
     }
 }
 
 /// A GET of `/` without headers, from nobody: what stays behind when a stage takes the exchange away.
 impl Default for Exchange {
     fn default() -> Self {
-        Self::new(Request::default(), None, Shutdown::never(), Line::default())
+        let (shutdown, line) = (Shutdown::never(), Line::default());
+        Self::new(Request::default(), None, shutdown, line, States::default())
     }
 }
 

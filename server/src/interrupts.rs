@@ -124,12 +124,12 @@ impl Interceptor<Exchange> for Interrupts {
     }
 
     fn leave<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
-        cx.uninterrupted();
+        cx.clear_interrupt();
         Step::next()
     }
 
     fn error<'a>(&'a self, cx: &'a mut Context, _: Error) -> Step<'a, Exchange> {
-        cx.uninterrupted();
+        cx.clear_interrupt();
         Step::Absent
     }
 }

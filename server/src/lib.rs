@@ -1,8 +1,8 @@
 //! The HTTP server of Peristyle: the interceptor chain bound to hyper.
 //!
 //! ```no_run
-//! use peristyle_core::{BoxError, before, handler};
-//! use peristyle_server::{Context, Json, Problem, Routes, Server};
+//! use peristyle_core::{BoxError, before};
+//! use peristyle_server::{Context, Json, Path, Problem, Routes, Server, handler};
 //!
 //! async fn authorise(cx: &mut Context) -> Result<(), Problem> {
 //!     match cx.headers().get("x-key") {
@@ -11,8 +11,8 @@
 //!     }
 //! }
 //!
-//! async fn order(cx: &mut Context) -> Json<[String; 1]> {
-//!     Json([format!("order {}", cx.param("id").unwrap_or("?"))])
+//! async fn order(Path(id): Path<u64>) -> Json<[String; 1]> {
+//!     Json([format!("order {id}")])
 //! }
 //!
 //! # #[tokio::main(flavor = "current_thread")]
@@ -26,7 +26,8 @@
 //! ```
 //!
 //! A request becomes an [`Exchange`] in a [`Context`] and walks the [`Router`]'s chain. Setting a response ends the way in.
-//! An error that no interceptor handles is rendered as problem details; see [`Problem`]. A response's body is whole, or any
+//! An error that no interceptor handles is rendered as problem details; see [`Problem`]. A [`handler`] takes the context or
+//! arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
 
@@ -34,6 +35,10 @@ mod body;
 mod connection;
 mod detached;
 mod exchange;
+mod extract;
+mod guard;
+mod handler;
+pub mod interceptors;
 mod interrupts;
 mod lifeline;
 mod outgoing;
@@ -54,13 +59,18 @@ pub use http;
 pub use self::{
     body::Body,
     exchange::{Context, Exchange},
+    extract::{Cookies, Form, FromExchange, Headers, Part, Path, Query, Rejection, State},
+    handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},
     lifeline::{Disconnected, Exit},
     problem::Problem,
     request_body::{BodyError, RequestBody},
     response::{Html, IntoResponse, Json, Redirect, Response},
     router::Router,
-    routes::{Route, RouteError, RouteErrors, RouteInfo, Routes},
+    routes::{
+        Group, ListedRoute, Route, RouteError, RouteErrors, RouteInfo, RouteList, RouteUrl, Routes,
+        TrailingSlash, UrlError,
+    },
     server::Server,
     shutdown::Shutdown,
     test_client::{TestClient, TestRequest, TestResponse},

@@ -1,21 +1,21 @@
 //! The body of a response on its way to the connection.
 
 use std::{
-    future,
+    error, fmt, future,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, header::CONTENT_LENGTH};
+use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture};
 use tokio::sync::Notify;
 
-use crate::{Body, lifeline::Lifeline};
+use crate::{Body, Problem, Response, lifeline::Lifeline};
 
-/// A response's body, which holds back its failure until all before it has been written.
+/// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
 /// A connection is cut off the moment a body fails. What the body yielded just before may still lie in a buffer then, and
 /// the client would lose it.
@@ -26,38 +26,135 @@ pub(crate) struct Outgoing {
     lifeline: Lifeline,
     /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
     left: Option<u64>,
+    /// What the body yielded after all that was declared: trailers.
+    ahead: Option<Frame<Bytes>>,
+    /// The body was polled to its end.
+    ended: bool,
 }
 
 impl Outgoing {
-    pub(crate) fn new(
-        body: Body,
-        declared: Option<u64>,
+    /// The response with its body as it is sent. One that is known not to have its declared length is a 500 instead.
+    pub(crate) fn respond(
+        response: Response,
+        to_head: bool,
         flushes: Flushes,
         lifeline: Lifeline,
-    ) -> Self {
+    ) -> http::Response<Self> {
+        let declared = (!to_head).then(|| declared(response.headers())).flatten();
+        let possible = response.body().size_hint();
+        let too_long = |declared| possible.lower() > declared;
+        if let Some(declared) = declared.filter(|&declared| too_long(declared)) {
+            let length = possible.lower();
+            tracing::error!(
+                declared,
+                length,
+                "a response's body has not its declared length"
+            );
+            let response = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(None);
+            return response.map(|body| Self::new(body, None, flushes, lifeline));
+        }
+        response.map(|body| Self::new(body, declared, flushes, lifeline))
+    }
+
+    fn new(body: Body, declared: Option<u64>, flushes: Flushes, lifeline: Lifeline) -> Self {
         let outgoing = Self {
+            ended: body.is_end_stream(),
             body,
             failure: None,
             flushes,
             lifeline,
             left: declared,
+            ahead: None,
         };
-        if outgoing.body.is_end_stream() {
+        if http_body::Body::is_end_stream(&outgoing) {
             outgoing.lifeline.served();
         }
         outgoing
     }
 
-    fn sent(&mut self, frame: &Frame<Bytes>) {
-        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-        self.left = self.left.map(|left| left.saturating_sub(length));
+    /// The next frame, counted.
+    fn poll_counted(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+        if let Some(trailers) = self.ahead.take() {
+            return Poll::Ready(Ok(Some(trailers)));
+        }
+        let Some(frame) = ready!(self.poll_body(cx))? else {
+            let missing = self.left.filter(|&left| left > 0);
+            return Poll::Ready(missing.map_or(Ok(None), |missing| Err(TooShort(missing).into())));
+        };
+        let length = length(&frame);
+        let Some(left) = self.left else {
+            return Poll::Ready(Ok(Some(frame)));
+        };
+        let left = left.checked_sub(length).ok_or(TooLong)?;
+        self.left = Some(left);
+        if left == 0 && length > 0 {
+            self.look_ahead(cx)?;
+        }
+        Poll::Ready(Ok(Some(frame)))
+    }
+
+    /// A response of declared length is complete with its last byte, and the connection may not ask the body for more. What
+    /// the body says at once is known before that byte is sent; the byte does not wait for what the body says later.
+    fn look_ahead(&mut self, cx: &mut Context<'_>) -> Result<(), BoxError> {
+        while self.ahead.is_none() && !self.ended {
+            match self.poll_body(cx)? {
+                Poll::Ready(Some(frame)) if length(&frame) > 0 => return Err(TooLong.into()),
+                Poll::Ready(Some(frame)) => self.ahead = Some(frame).filter(Frame::is_trailers),
+                Poll::Ready(None) | Poll::Pending => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+        if self.ended {
+            return Poll::Ready(Ok(None));
+        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        self.ended = frame.is_none() || self.body.is_end_stream();
+        Poll::Ready(frame.transpose())
     }
 }
 
+fn length(frame: &Frame<Bytes>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.len() as u64)
+}
+
 /// The length that a head declares.
-pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
+fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
+
+/// A body that ended this many bytes before its declared length.
+#[derive(Debug)]
+struct TooShort(u64);
+
+impl fmt::Display for TooShort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the body ended {} bytes before its declared length",
+            self.0
+        )
+    }
+}
+
+impl error::Error for TooShort {}
+
+/// A body that went on after its declared length.
+#[derive(Debug)]
+struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the body is longer than its declared length")
+    }
+}
+
+impl error::Error for TooLong {}
 
 impl http_body::Body for Outgoing {
     type Data = Bytes;
@@ -69,17 +166,19 @@ impl http_body::Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if this.failure.is_none() {
-            let frame = ready!(Pin::new(&mut this.body).poll_frame(cx));
-            if let Some(Err(error)) = frame {
-                this.failure = Some((error, this.flushes.next()));
-            } else {
-                if let Some(Ok(frame)) = &frame {
-                    this.sent(frame);
+            match ready!(this.poll_counted(cx)) {
+                Ok(frame) => {
+                    if frame.is_none() || this.left == Some(0) || this.is_end_stream() {
+                        this.lifeline.served();
+                    }
+                    return Poll::Ready(frame.map(Ok));
                 }
-                if frame.is_none() || this.left == Some(0) || this.body.is_end_stream() {
-                    this.lifeline.served();
+                Err(error) => {
+                    if error.is::<TooShort>() || error.is::<TooLong>() {
+                        tracing::error!(%error, "a response is cut off");
+                    }
+                    this.failure = Some((error, this.flushes.next()));
                 }
-                return Poll::Ready(frame);
             }
         }
         if let Some((_, flush)) = &mut this.failure {
@@ -89,11 +188,13 @@ impl http_body::Body for Outgoing {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        let whole = self.left.is_none_or(|left| left == 0);
+        self.ended && whole && self.ahead.is_none() && self.failure.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.left
+            .map_or_else(|| self.body.size_hint(), SizeHint::with_exact)
     }
 }
 

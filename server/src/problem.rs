@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header::CONTENT_TYPE}
 use peristyle_core::{BoxError, Error, Link, on_error};
 use serde_json::{Map, Value};
 
-use crate::{BodyError, Context, Interrupted, IntoResponse, Response};
+use crate::{BodyError, Context, Interrupted, IntoResponse, Rejection, Response};
 
 /// An error that knows how to appear as a response, as `application/problem+json`.
 ///
@@ -34,6 +34,7 @@ struct Details {
     title: Option<Cow<'static, str>>,
     detail: Option<Cow<'static, str>>,
     headers: HeaderMap,
+    members: Vec<(&'static str, String)>,
 }
 
 impl Problem {
@@ -45,6 +46,7 @@ impl Problem {
             title: None,
             detail: None,
             headers: HeaderMap::new(),
+            members: Vec::new(),
         }))
     }
 
@@ -76,6 +78,13 @@ impl Problem {
         self
     }
 
+    /// A further member of the document (RFC 9457, section 3.2).
+    #[must_use]
+    pub(crate) fn member(mut self, name: &'static str, value: String) -> Self {
+        self.0.members.push((name, value));
+        self
+    }
+
     /// The status.
     pub fn status(&self) -> StatusCode {
         self.0.status
@@ -93,6 +102,9 @@ impl Problem {
         member("title", Some(details.title.as_deref().unwrap_or(phrase)));
         member("detail", details.detail.as_deref());
         member("id", id);
+        for (name, value) in &details.members {
+            member(name, Some(value));
+        }
         document.insert("status".to_owned(), details.status.as_u16().into());
         let body = Value::Object(document).to_string();
         let mut response = Response::new(body.into());
@@ -123,8 +135,10 @@ impl fmt::Display for Problem {
 
 impl error::Error for Problem {}
 
-/// The interceptor that answers every error that reaches it: a [`Problem`] as it is, a request body that could not be read
-/// with 413 or 400, a stage that was [`Interrupted`] with 503, anything else with 500. Errors of the server are logged with their id, which is in the response too.
+/// The interceptor that answers every error that reaches it: a [`Problem`] as it is, an argument that could
+/// not be extracted as its [`Rejection`] says, a request body that could not be read with 413 or 400, a stage that was
+/// [`Interrupted`] with 503, anything else with 500. Errors of the server are logged with their id, which is in the response
+/// too.
 pub(crate) fn errors() -> Link<crate::Exchange> {
     on_error(|cx: &mut Context, error: Error| cx.set_response(render(&error))).named("errors")
 }
@@ -137,12 +151,20 @@ pub(crate) fn render(error: &Error) -> Response {
     problem.render(id.as_deref())
 }
 
+/// The status of the response that [`render`] makes of an error.
+pub(crate) fn status(error: &Error) -> StatusCode {
+    problem_of(error).status()
+}
+
 fn problem_of(error: &Error) -> Problem {
     if let Some(problem) = error.downcast_ref::<Problem>() {
         return problem.clone();
     }
     if let Some(body) = error.downcast_ref::<BodyError>() {
         return body.problem();
+    }
+    if let Some(rejection) = error.downcast_ref::<Rejection>() {
+        return rejection.problem();
     }
     match error.downcast_ref::<Interrupted>() {
         Some(interrupted) => interrupted.problem(),

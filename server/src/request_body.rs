@@ -1,7 +1,7 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
 use std::{
-    error, fmt,
+    error, fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -46,7 +46,7 @@ impl Unread {
 }
 
 /// 2 MiB.
-const LIMIT: u64 = 2 << 20;
+pub(crate) const LIMIT: u64 = 2 << 20;
 
 impl RequestBody {
     pub(crate) fn incoming(body: Incoming, unread: Unread) -> Self {
@@ -117,6 +117,16 @@ impl RequestBody {
         Ok(whole.freeze())
     }
 
+    /// Takes the body away, with its limit. Reading what stays behind is an error: [`BodyError::is_taken`].
+    #[must_use = "nobody else can read it now"]
+    pub fn take(&mut self) -> Self {
+        let taken = Self {
+            kind: Kind::Failed(BodyError(Fault::Taken)),
+            left: self.left,
+        };
+        mem::replace(self, taken)
+    }
+
     /// The least that is still to come.
     fn announced(&self) -> u64 {
         match &self.kind {
@@ -172,6 +182,7 @@ pub struct BodyError(Fault);
 #[derive(Debug, Clone)]
 enum Fault {
     TooLarge,
+    Taken,
     Broken(Arc<dyn error::Error + Send + Sync>),
 }
 
@@ -189,9 +200,15 @@ impl BodyError {
         matches!(self.0, Fault::TooLarge)
     }
 
+    /// Whether an earlier stage has taken the body away.
+    pub fn is_taken(&self) -> bool {
+        matches!(self.0, Fault::Taken)
+    }
+
     pub(crate) fn problem(&self) -> Problem {
         let status = match self.0 {
             Fault::TooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
+            Fault::Taken => return Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR),
             Fault::Broken(_) => http::StatusCode::BAD_REQUEST,
         };
         Problem::new(status).detail(self.to_string())
@@ -202,6 +219,7 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Fault::TooLarge => "the request body is larger than the limit",
+            Fault::Taken => "an earlier stage has taken the request body",
             Fault::Broken(_) => "the request body broke off",
         })
     }
@@ -210,7 +228,7 @@ impl fmt::Display for BodyError {
 impl error::Error for BodyError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
-            Fault::TooLarge => None,
+            Fault::TooLarge | Fault::Taken => None,
             Fault::Broken(source) => Some(&**source),
         }
     }

@@ -1,16 +1,23 @@
 //! The router: the first interceptor of every request, and the chain behind it.
 
-use std::{fmt, net::SocketAddr, sync::Arc};
+use std::{
+    fmt::{self, Display},
+    net::SocketAddr,
+    sync::Arc,
+};
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
 
 use crate::{
-    Body, Context, Exchange, Problem, RequestBody, Response, Shutdown,
+    Body, Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
+    Shutdown, UrlError,
     detached::Detached,
+    extract::States,
+    interceptors::{self, RequestId},
     lifeline::Lifeline,
     problem,
-    routes::{Found, Table},
+    routes::{Found, Matched, Table},
 };
 
 /// A checked route table with the chain that serves it. Cheap to clone.
@@ -20,22 +27,72 @@ use crate::{
 #[derive(Clone)]
 pub struct Router {
     chain: Chain<Exchange>,
+    table: Arc<Table>,
+    ids: Option<Arc<RequestId>>,
+    states: States,
 }
 
 impl Router {
-    pub(crate) fn new(table: Table, interceptors: &[Chain<Exchange>]) -> Self {
-        let lookup = Link::new(Lookup::new(table));
+    pub(crate) fn new(table: Table, interceptors: &[Chain<Exchange>], states: States) -> Self {
+        let table = Arc::new(table);
+        let lookup = Link::new(Lookup::new(Arc::clone(&table)));
         let mut links = vec![lookup];
         links.extend(interceptors.iter().flat_map(Chain::iter).cloned());
         links.push(problem::errors());
         Self {
             chain: links.into(),
+            table,
+            ids: None,
+            states,
         }
+    }
+
+    /// Gives each request an identity that reaches beyond this process; see [`RequestId`]. Default is a number that this process
+    /// counts and shows in problem documents only.
+    #[must_use]
+    pub fn request_id(mut self, ids: RequestId) -> Self {
+        self.ids = Some(Arc::new(ids));
+        self
     }
 
     /// The interceptors that every request walks through before those of its route.
     pub fn chain(&self) -> &Chain<Exchange> {
         &self.chain
+    }
+
+    /// The routes, with all interceptors that each leads through.
+    pub fn routes(&self) -> RouteList<'_> {
+        RouteList::new(&self.table, &self.chain)
+    }
+
+    /// The address of the route of this name, with these parameters in its path. A parameter takes one segment, whatever the
+    /// value has in it; a wildcard's value keeps its slashes. Matching gives back what was put in, unless a more specific route
+    /// matches the address. In an interceptor it is [`Exchange::url_for`].
+    ///
+    /// ```
+    /// use peristyle_core::handler;
+    /// use peristyle_server::{Context, Route, Routes};
+    ///
+    /// let show = handler(|cx: &mut Context| cx.param("id").map(ToOwned::to_owned).unwrap_or_default());
+    /// let router = Routes::new().route(Route::get("/orders/{id}", show).named("order")).build()?;
+    ///
+    /// let url = router.url_for("order", &[("id", &"50%/a b")])?;
+    /// assert_eq!(url.as_str(), "/orders/50%25%2Fa%20b");
+    /// let error = router.url_for("order", &[]).unwrap_err();
+    /// assert_eq!(error.to_string(), "`GET /orders/{id}` needs the parameter `id`");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When there is no such route, when a parameter is missing or one too many, and when a value is empty or a dot segment:
+    /// see [`UrlError`].
+    pub fn url_for(
+        &self,
+        name: &str,
+        params: &[(&str, &dyn Display)],
+    ) -> Result<RouteUrl, UrlError> {
+        self.table.url_for(name, params)
     }
 
     /// Answers one request.
@@ -48,12 +105,22 @@ impl Router {
         let head = *request.method() == Method::HEAD;
         let Host { shutdown, detached } = host;
         let lifeline = Lifeline::new();
-        let mut cx = Context::new(Exchange::new(request, peer, shutdown, lifeline.line()));
+        let identity = self
+            .ids
+            .as_deref()
+            .map(|ids| ids.identify(request.headers()));
+        let states = self.states.clone();
+        let exchange = Exchange::new(request, peer, shutdown, lifeline.line(), states);
+        let mut cx = match &identity {
+            Some(identity) => Context::with_id(exchange, identity.id().clone()),
+            None => Context::new(exchange),
+        };
         cx.terminate_when(|cx| cx.response().is_some());
         let go_on = move |rest| detached.spawn(rest);
         let (cx, result) = self.chain.run_detachable(cx, go_on).await;
         let id = cx.id().clone();
-        let response = match (result, cx.into_inner().into_response()) {
+        let (response, late) = cx.into_inner().into_response();
+        let response = match (result, response) {
             (Err(error), _) => problem::render(&error),
             (Ok(()), Some(response)) => response,
             (Ok(()), None) => {
@@ -61,7 +128,14 @@ impl Router {
                 Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(Some(&id.to_string()))
             }
         };
-        (framed(response, head, &id), lifeline)
+        let mut response = framed(response, head, &id);
+        if let Some(late) = late {
+            interceptors::add_late(response.headers_mut(), &late);
+        }
+        if let Some(identity) = identity {
+            identity.show(response.headers_mut());
+        }
+        (response, lifeline)
     }
 }
 
@@ -120,9 +194,9 @@ struct Lookup {
 }
 
 impl Lookup {
-    fn new(table: Table) -> Self {
+    fn new(table: Arc<Table>) -> Self {
         Self {
-            table: Arc::new(table),
+            table,
             not_found: before(not_found).into(),
             bad_path: before(bad_path).into(),
             server_options: before(server_options).into(),
@@ -131,23 +205,20 @@ impl Lookup {
 
     fn chain_for(&self, cx: &mut Context) -> Chain<Exchange> {
         let request = cx.request();
-        if request.method == Method::OPTIONS && request.uri.path() == "*" {
-            return self.server_options.clone();
-        }
-        match self
-            .table
-            .find(&request.method, &request.uri, &request.headers)
-        {
-            Found::Route(matched) => {
-                let chain = matched.chain().cloned();
-                *cx.matched_mut() = matched;
-                chain.unwrap_or_else(|| self.not_found.clone())
+        let (method, uri, headers) = (&request.method, &request.uri, &request.headers);
+        let (chain, place) = match self.table.find(method, uri, headers) {
+            _ if *method == Method::OPTIONS && uri.path() == "*" => {
+                (self.server_options.clone(), None)
             }
-            Found::OtherMethods(allow) if *cx.method() == Method::OPTIONS => options(allow),
-            Found::OtherMethods(allow) => method_not_allowed(allow),
-            Found::Nothing => self.not_found.clone(),
-            Found::BadPath => self.bad_path.clone(),
-        }
+            Found::Route(place) => (self.table.chain(&place).clone(), Some(place)),
+            Found::OtherMethods(allow) if *method == Method::OPTIONS => (options(allow), None),
+            Found::OtherMethods(allow) => (method_not_allowed(allow), None),
+            Found::Moved(location) => (moved(location), None),
+            Found::Nothing => (self.not_found.clone(), None),
+            Found::BadPath => (self.bad_path.clone(), None),
+        };
+        *cx.matched_mut() = Matched::new(Arc::clone(&self.table), place);
+        chain
     }
 }
 
@@ -190,4 +261,10 @@ fn options(allow: HeaderValue) -> Chain<Exchange> {
         cx.respond((StatusCode::NO_CONTENT, [(header::ALLOW, allow.clone())], ()))
     };
     before(answer).named("options").into()
+}
+
+fn moved(location: String) -> Chain<Exchange> {
+    let redirect = Redirect::permanent(location);
+    let answer = move |cx: &mut Context| cx.respond(redirect.clone());
+    before(answer).named("trailing_slash").into()
 }

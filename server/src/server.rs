@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 
+use http::Method;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
@@ -13,7 +14,7 @@ use tokio::{
 
 use crate::{
     Router, Shutdown,
-    connection::{self, Limits},
+    connection::{self, Framing, Limits, REFUSED},
     detached::{self, Detached},
     router::Host,
     shutdown::Phase,
@@ -42,6 +43,8 @@ use crate::{
 /// | [`head_timeout`](Self::head_timeout) | 10 s | a client that sends no request must not hold its place |
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
+/// | [`trust_framing`](Self::trust_framing) | off | a request that is malformed, or that a proxy may read differently: 400 |
+/// | [`allow`](Self::allow) | not TRACE, not CONNECT | few services mean to answer them; otherwise: 501 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
 /// | closing | 2 s | what a client is still sending is taken and dropped, or it could lose the response |
 /// | [`detached`](Self::detached) | 1024 | clients that come, have work detached and leave must not pile it up |
@@ -93,6 +96,8 @@ impl Server {
                 head_timeout: Duration::from_secs(10),
                 head_bytes: 64 * 1024,
                 headers: 100,
+                framing: Framing::Guarded,
+                refused: REFUSED.into(),
             },
             grace: Duration::from_secs(30),
             detached: detached::LIMIT,
@@ -122,6 +127,31 @@ impl Server {
     #[must_use]
     pub fn detached(mut self, limit: usize) -> Self {
         self.detached = limit;
+        self
+    }
+
+    /// Leaves HTTP/1.1 requests as hyper reads them. By default a guard reads them first, and answers with 400 and closes the
+    /// connection when a request has not exactly one valid `Host`, both a length and chunks, more than one length, a coding
+    /// other than `chunked`, a line that ends with LF alone, a folded line, a control byte, or a target that its method does not have
+    /// (RFC 9112). hyper takes some of these, and a proxy before it may take them differently: what one of them reads as a body
+    /// the other reads as the next request.
+    ///
+    /// This is for servers that can only be reached through a proxy which refuses the same, or makes each request anew.
+    #[must_use]
+    pub fn trust_framing(mut self) -> Self {
+        self.limits.framing = Framing::Trusted;
+        self
+    }
+
+    /// Lets a method through to the routes that is otherwise answered with 501: `TRACE`, which shows what was added to a request
+    /// on its way, credentials too, or `CONNECT`, which asks for a tunnel. Every other method is let through anyway.
+    #[must_use]
+    pub fn allow(mut self, method: &Method) -> Self {
+        let refused = self.limits.refused.iter();
+        self.limits.refused = refused
+            .filter(|refused| *refused != method)
+            .cloned()
+            .collect();
         self
     }
 

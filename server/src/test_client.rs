@@ -10,7 +10,7 @@ use crate::{
     Body, RequestBody, Router, Shutdown,
     body::data,
     detached::{self, Detached},
-    outgoing::{Flushes, Outgoing, declared},
+    outgoing::{Flushes, Outgoing},
     router::Host,
 };
 
@@ -128,10 +128,10 @@ impl TestRequest<'_> {
             shutdown: Shutdown::never(),
             detached: detached.clone(),
         };
+        let to_head = *self.request.method() == Method::HEAD;
         let (response, lifeline) = router.handle(self.request, None, host).await;
-        let declared = declared(response.headers());
-        let outgoing = |body| Outgoing::new(body, declared, Flushes::default(), lifeline);
-        TestResponse(response.map(outgoing))
+        let flushes = Flushes::default();
+        TestResponse(Outgoing::respond(response, to_head, flushes, lifeline))
     }
 }
 

@@ -643,7 +643,7 @@ fn what_a_stage_does_with_its_context_on_another_thread_is_not_left_there() {
             lent.on_first_wait(|| Err("called"));
             (LENT.get(), lent.bindings().collect::<Vec<_>>())
         };
-        let seen = std::thread::scope(|scope| {
+        let seen = thread::scope(|scope| {
             let lent = scope.spawn(other).join().unwrap();
             let (next, result) = scope
                 .spawn(|| {

@@ -100,7 +100,7 @@ impl RouteError {
         }
     }
 
-    /// Whether the pattern, or the host, is one that nothing can match.
+    /// Whether the pattern, the host, or the list of methods is one that nothing can match.
     pub fn is_bad_pattern(&self) -> bool {
         matches!(self.0.fault, Fault::BadPattern(_))
     }
@@ -119,11 +119,11 @@ impl RouteError {
 impl fmt::Display for RouteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Wrong { route, fault } = &*self.0;
-        let place = route.place;
+        let place = route.place();
         match fault {
             Fault::BadPattern(why) => write!(f, "`{route}` at {place} cannot be matched: {why}"),
             Fault::Conflict(earlier) => {
-                let earlier_place = earlier.place;
+                let earlier_place = earlier.place();
                 write!(
                     f,
                     "`{route}` at {place} matches the same requests as `{earlier}` at {earlier_place}"
@@ -131,7 +131,7 @@ impl fmt::Display for RouteError {
             }
             Fault::SameName(earlier) => {
                 let name = route.name().unwrap_or_default();
-                let earlier_place = earlier.place;
+                let earlier_place = earlier.place();
                 write!(
                     f,
                     "`{route}` at {place} has the name `{name}` of `{earlier}` at {earlier_place}"

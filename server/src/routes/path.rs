@@ -1,6 +1,6 @@
 //! Paths: patterns of routes, and what requests are matched by.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, panic::Location};
 
 use percent_encoding::percent_decode_str;
 
@@ -27,31 +27,28 @@ pub(super) enum Segment {
 
 impl Pattern {
     pub(super) fn parse(text: &str) -> Result<Self, BadPattern> {
-        let segments = text.strip_prefix('/').ok_or(BadPattern::NoSlash)?;
+        if !text.starts_with('/') {
+            return Err(BadPattern::NoSlash(text.to_owned()));
+        }
         let mut pattern = Self {
             shape: String::with_capacity(text.len()),
             names: Vec::new(),
             rank: Rank::new(),
         };
-        let mut segments = segments.split('/').peekable();
-        while let Some(segment) = segments.next() {
+        let mut parts = parts(text).peekable();
+        while let Some(part) = parts.next() {
             pattern.shape.push('/');
-            pattern.push(segment, segments.peek().is_none())?;
+            pattern.push(part, parts.peek().is_none())?;
         }
         Ok(pattern)
     }
 
-    fn push(&mut self, segment: &str, last: bool) -> Result<(), BadPattern> {
-        let inner = segment
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'));
-        let Some(inner) = inner else {
-            return self.push_literal(segment);
-        };
-        let (kind, star, name) = match inner.strip_prefix('*') {
-            Some(_) if !last => return Err(BadPattern::WildcardNotLast),
-            Some(name) => (Segment::Wildcard, "*", name),
-            None => (Segment::Parameter, "", inner),
+    fn push(&mut self, part: Part<'_>, last: bool) -> Result<(), BadPattern> {
+        let (kind, star, name) = match part {
+            Part::Literal(segment) => return self.push_literal(segment),
+            Part::Wildcard(_) if !last => return Err(BadPattern::WildcardNotLast),
+            Part::Wildcard(name) => (Segment::Wildcard, "*", name),
+            Part::Parameter(name) => (Segment::Parameter, "", name),
         };
         if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
             return Err(BadPattern::BadName(name.to_owned()));
@@ -79,10 +76,45 @@ impl Pattern {
     }
 }
 
+/// A segment of a pattern, as it is written.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    Literal(&'a str),
+    Parameter(&'a str),
+    Wildcard(&'a str),
+}
+
+impl<'a> Part<'a> {
+    fn new(segment: &'a str) -> Self {
+        let inner = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
+        match inner.map(|inner| (inner, inner.strip_prefix('*'))) {
+            None => Self::Literal(segment),
+            Some((_, Some(name))) => Self::Wildcard(name),
+            Some((name, None)) => Self::Parameter(name),
+        }
+    }
+
+    pub(super) fn name(self) -> Option<&'a str> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Parameter(name) | Self::Wildcard(name) => Some(name),
+        }
+    }
+}
+
+/// The segments of a pattern that starts with a slash.
+pub(super) fn parts(pattern: &str) -> impl Iterator<Item = Part<'_>> {
+    pattern.split('/').skip(1).map(Part::new)
+}
+
 /// Why a pattern cannot be matched.
 #[derive(Debug)]
 pub(super) enum BadPattern {
-    NoSlash,
+    NoSlash(String),
+    BadPrefix(String, &'static Location<'static>),
+    NoMethod,
     WildcardNotLast,
     BadName(String),
     NamedTwice(String),
@@ -95,7 +127,12 @@ pub(super) enum BadPattern {
 impl fmt::Display for BadPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSlash => f.write_str("it does not start with `/`"),
+            Self::NoSlash(text) => write!(f, "`{text}` does not start with `/`"),
+            Self::BadPrefix(prefix, place) => write!(
+                f,
+                "the prefix `{prefix}` of its group at {place} does not start with `/`, or ends with it"
+            ),
+            Self::NoMethod => f.write_str("it lists no method"),
             Self::WildcardNotLast => f.write_str("a wildcard is not its last segment"),
             Self::BadName(name) => {
                 write!(f, "`{name}` is not a name of ASCII letters, digits and `_`")
@@ -163,6 +200,18 @@ fn escaped(digits: &[u8]) -> Option<u8> {
     })
 }
 
+/// Writes text so that nothing in it means anything in an address: all but what is unreserved is escaped, `+` included, which
+/// stands for a space in queries.
+pub(super) fn push_encoded(text: &mut String, value: &str) {
+    for byte in value.bytes() {
+        if is_unreserved(byte) {
+            text.push(byte.into());
+        } else {
+            push_escape(text, byte);
+        }
+    }
+}
+
 fn push_escape(text: &mut String, byte: u8) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     text.push('%');
@@ -223,7 +272,7 @@ mod tests {
     #[test]
     fn bad_patterns_are_refused_with_the_reason() {
         let reason = |text| Pattern::parse(text).unwrap_err().to_string();
-        assert_eq!(reason("orders"), "it does not start with `/`");
+        assert_eq!(reason("orders"), "`orders` does not start with `/`");
         assert_eq!(
             reason("/{*rest}/more"),
             "a wildcard is not its last segment"

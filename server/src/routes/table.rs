@@ -2,14 +2,15 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
+    fmt::Display,
 };
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority};
+use matchit::Params;
 use peristyle_core::Chain;
 
 use super::{
-    Route, RouteError, RouteErrors, RouteInfo,
+    Route, RouteError, RouteErrors, RouteInfo, RouteUrl, TrailingSlash, UrlError,
     path::{BadPattern, Pattern, Rank, Segment, decode, normalise},
 };
 use crate::Exchange;
@@ -17,8 +18,195 @@ use crate::Exchange;
 /// Routes by host, then by path, then by method.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
+    /// In the order of the list. All else holds indices into it.
+    entries: Vec<Entry>,
+    names: HashMap<String, usize>,
     any_host: Paths,
     hosts: HashMap<String, Paths>,
+    trailing_slash: TrailingSlash,
+}
+
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(super) info: RouteInfo,
+    pub(super) parameters: Vec<String>,
+    pub(super) chain: Chain<Exchange>,
+}
+
+/// What a request was found to match.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Route(Place),
+    /// The path matches, under other methods: those that there are.
+    OtherMethods(HeaderValue),
+    /// Another path, that of this address, matches.
+    Moved(String),
+    Nothing,
+    /// The path has an escape that is none, or a parameter that is not UTF-8.
+    BadPath,
+}
+
+/// A route of a table, with the values of its parameters.
+#[derive(Debug)]
+pub(crate) struct Place {
+    entry: usize,
+    pub(super) values: Vec<String>,
+}
+
+impl Table {
+    pub(super) fn build(
+        routes: Vec<Route>,
+        trailing_slash: TrailingSlash,
+    ) -> Result<Self, RouteErrors> {
+        let mut table = Self {
+            trailing_slash,
+            ..Self::default()
+        };
+        let mut errors = Vec::new();
+        for route in routes {
+            table.add(route, &mut errors);
+        }
+        RouteErrors::none(errors)?;
+        Ok(table)
+    }
+
+    /// Routes with errors have their place in the list too, so that others' errors can point there.
+    fn add(&mut self, route: Route, errors: &mut Vec<RouteError>) {
+        let Route { info, chain, fault } = route;
+        let mut conflicts = Vec::new();
+        let mut parameters = Vec::new();
+        match checked(&info, fault) {
+            Ok(pattern) => match self.claim(&info, pattern.shape, pattern.rank) {
+                Ok(earlier) => {
+                    conflicts = earlier;
+                    parameters = pattern.names;
+                }
+                Err(refused) => errors.push(RouteError::bad_pattern(info.clone(), refused)),
+            },
+            Err(faults) => {
+                let bad = |fault| RouteError::bad_pattern(info.clone(), fault);
+                errors.extend(faults.into_iter().map(bad));
+            }
+        }
+        for earlier in conflicts {
+            let earlier = self.entries[earlier].info.clone();
+            errors.push(RouteError::conflict(info.clone(), earlier));
+        }
+        if let Some(earlier) = self.claim_name(&info) {
+            let earlier = self.entries[earlier].info.clone();
+            errors.push(RouteError::same_name(info.clone(), earlier));
+        }
+        self.entries.push(Entry {
+            info,
+            parameters,
+            chain,
+        });
+    }
+
+    /// Puts the next entry where its requests are looked up. Returns the entries that are there already.
+    fn claim(
+        &mut self,
+        info: &RouteInfo,
+        shape: String,
+        rank: Rank,
+    ) -> Result<Vec<usize>, BadPattern> {
+        let paths = match info.host() {
+            Some(host) => self.hosts.entry(host.to_owned()).or_default(),
+            None => &mut self.any_host,
+        };
+        let resource = paths.resource(shape, rank)?;
+        Ok(resource.claim(info.methods(), self.entries.len()))
+    }
+
+    /// Gives the next entry its name. Returns the entry that has it already.
+    fn claim_name(&mut self, info: &RouteInfo) -> Option<usize> {
+        let name = info.name()?;
+        let earlier = self.names.get(name).copied();
+        if earlier.is_none() {
+            self.names.insert(name.to_owned(), self.entries.len());
+        }
+        earlier
+    }
+
+    /// Looks a request up.
+    pub(crate) fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Found {
+        let Ok(path) = normalise(uri.path()) else {
+            return Found::BadPath;
+        };
+        let host = self.paths_of_host(uri, headers);
+        match self.resource(host, &path) {
+            Some((resource, params)) => resource.find(method, &params),
+            None => self.moved(host, &path, uri.query()),
+        }
+    }
+
+    /// The paths of the host that the request is for.
+    fn paths_of_host(&self, uri: &Uri, headers: &HeaderMap) -> Option<&Paths> {
+        if self.hosts.is_empty() {
+            return None;
+        }
+        self.hosts.get(&host(uri, headers)?)
+    }
+
+    fn resource<'t, 'p>(
+        &'t self,
+        host: Option<&'t Paths>,
+        path: &'p str,
+    ) -> Option<(&'t Resource, Params<'t, 'p>)> {
+        let of_host = host.and_then(|paths| paths.find(path));
+        of_host.or_else(|| self.any_host.find(path))
+    }
+
+    fn moved(&self, host: Option<&Paths>, path: &str, query: Option<&str>) -> Found {
+        let other = self.trailing_slash.other_form(path);
+        let other = other.filter(|other| self.resource(host, other).is_some());
+        other.map_or(Found::Nothing, |other| {
+            let mut location = other.into_owned();
+            location.extend(query.into_iter().flat_map(|query| ["?", query]));
+            Found::Moved(location)
+        })
+    }
+
+    pub(crate) fn url_for(
+        &self,
+        name: &str,
+        params: &[(&str, &dyn Display)],
+    ) -> Result<RouteUrl, UrlError> {
+        let Some(entry) = self.names.get(name) else {
+            let name = name.to_owned();
+            return Err(UrlError::UnknownRoute { name });
+        };
+        RouteUrl::new(&self.entries[*entry].info, params)
+    }
+
+    pub(super) fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    pub(super) fn entry(&self, place: &Place) -> &Entry {
+        &self.entries[place.entry]
+    }
+
+    pub(crate) fn chain(&self, place: &Place) -> &Chain<Exchange> {
+        &self.entry(place).chain
+    }
+}
+
+/// All that is wrong with a route by itself.
+fn checked(info: &RouteInfo, fault: Option<BadPattern>) -> Result<Pattern, Vec<BadPattern>> {
+    let mut faults = Vec::new();
+    if info.methods().is_some_and(<[Method]>::is_empty) {
+        faults.push(BadPattern::NoMethod);
+    }
+    if let Some(host) = info.host().filter(|host| !is_host(host)) {
+        faults.push(BadPattern::BadHost(host.to_owned()));
+    }
+    match fault.map_or_else(|| Pattern::parse(info.pattern()), Err) {
+        Ok(pattern) if faults.is_empty() => return Ok(pattern),
+        Ok(_) => {}
+        Err(fault) => faults.push(fault),
+    }
+    Err(faults)
 }
 
 #[derive(Debug, Default)]
@@ -28,116 +216,6 @@ struct Paths {
     /// By shape of the pattern; the trees hold the indices.
     shapes: HashMap<String, usize>,
     resources: Vec<Resource>,
-}
-
-/// What one pattern leads to.
-#[derive(Debug, Default)]
-struct Resource {
-    rank: Rank,
-    methods: Vec<Arc<Entry>>,
-    any: Option<Arc<Entry>>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Entry {
-    info: RouteInfo,
-    parameters: Vec<String>,
-    pub(crate) chain: Chain<Exchange>,
-}
-
-/// What a request was found to match.
-#[derive(Debug)]
-pub(crate) enum Found {
-    Route(Matched),
-    /// The path matches, under other methods: those that there are.
-    OtherMethods(HeaderValue),
-    Nothing,
-    /// The path has an escape that is none, or a parameter that is not UTF-8.
-    BadPath,
-}
-
-/// The route that a request matched, with the values of its parameters.
-#[derive(Debug, Default)]
-pub(crate) struct Matched {
-    entry: Option<Arc<Entry>>,
-    values: Vec<String>,
-}
-
-impl Matched {
-    pub(crate) fn route(&self) -> Option<&RouteInfo> {
-        self.entry.as_ref().map(|entry| &entry.info)
-    }
-
-    pub(crate) fn chain(&self) -> Option<&Chain<Exchange>> {
-        self.entry.as_ref().map(|entry| &entry.chain)
-    }
-
-    pub(crate) fn param(&self, name: &str) -> Option<&str> {
-        let names = &self.entry.as_ref()?.parameters;
-        let at = names.iter().position(|parameter| parameter == name)?;
-        self.values.get(at).map(String::as_str)
-    }
-}
-
-impl Table {
-    pub(super) fn build(routes: Vec<Route>) -> Result<Self, RouteErrors> {
-        let mut table = Self::default();
-        let mut errors = Vec::new();
-        let mut names: HashMap<String, RouteInfo> = HashMap::new();
-        for Route { info, chain } in routes {
-            if let Some(name) = &info.name {
-                match names.get(name) {
-                    Some(earlier) => {
-                        errors.push(RouteError::same_name(info.clone(), earlier.clone()));
-                    }
-                    None => drop(names.insert(name.clone(), info.clone())),
-                }
-            }
-            errors.extend(table.add(info, chain).err());
-        }
-        RouteErrors::none(errors)?;
-        Ok(table)
-    }
-
-    fn add(&mut self, info: RouteInfo, chain: Chain<Exchange>) -> Result<(), RouteError> {
-        let pattern = match Pattern::parse(&info.pattern) {
-            Ok(pattern) => pattern,
-            Err(bad) => return Err(RouteError::bad_pattern(info, bad)),
-        };
-        let paths = match &info.host {
-            Some(host) if !is_host(host) => {
-                let bad = BadPattern::BadHost(host.clone());
-                return Err(RouteError::bad_pattern(info, bad));
-            }
-            Some(host) => self.hosts.entry(host.clone()).or_default(),
-            None => &mut self.any_host,
-        };
-        let resource = match paths.resource(pattern.shape, pattern.rank) {
-            Ok(resource) => resource,
-            Err(bad) => return Err(RouteError::bad_pattern(info, bad)),
-        };
-        let entry = Entry {
-            info,
-            parameters: pattern.names,
-            chain,
-        };
-        resource.add(entry)
-    }
-
-    /// Looks a request up.
-    pub(crate) fn find(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Found {
-        let Ok(path) = normalise(uri.path()) else {
-            return Found::BadPath;
-        };
-        if !self.hosts.is_empty() {
-            let paths = host(uri, headers).and_then(|host| self.hosts.get(&host));
-            match paths.map(|paths| paths.find(method, &path)) {
-                None | Some(Found::Nothing) => {}
-                Some(found) => return found,
-            }
-        }
-        self.any_host.find(method, &path)
-    }
 }
 
 impl Paths {
@@ -159,64 +237,76 @@ impl Paths {
         Ok(&mut self.resources[index])
     }
 
-    fn find(&self, method: &Method, path: &str) -> Found {
+    fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t Resource, Params<'t, 'p>)> {
         // Each tree finds the most specific of its own.
-        let found = self.trees.values().filter_map(|tree| tree.at(path).ok());
-        let found = found.min_by_key(|found| &self.resources[*found.value].rank);
-        let Some(found) = found else {
-            return Found::Nothing;
-        };
-        let resource = &self.resources[*found.value];
-        let Some(entry) = resource.entry(method) else {
-            return Found::OtherMethods(resource.allow());
-        };
-        let values = found.params.iter().map(|(_, value)| decode(value));
-        match values.collect() {
-            Ok(values) => Found::Route(Matched {
-                entry: Some(Arc::clone(entry)),
-                values,
-            }),
-            Err(_) => Found::BadPath,
-        }
+        let found = self.trees_for(path).filter_map(|tree| tree.at(path).ok());
+        let found = found.min_by_key(|found| &self.resources[*found.value].rank)?;
+        Some((&self.resources[*found.value], found.params))
+    }
+
+    /// The trees that can have this path: those without a wildcard, and those whose wildcard is at one of its segments.
+    fn trees_for(&self, path: &str) -> impl Iterator<Item = &matchit::Router<usize>> {
+        let segments = path.bytes().filter(|byte| *byte == b'/').count();
+        let trees = self.trees.range(..Some(segments));
+        trees.map(|(_, tree)| tree)
     }
 }
 
+/// What one pattern leads to.
+#[derive(Debug, Default)]
+struct Resource {
+    rank: Rank,
+    methods: Vec<(Method, usize)>,
+    any: Option<usize>,
+}
+
 impl Resource {
-    fn add(&mut self, entry: Entry) -> Result<(), RouteError> {
-        let same = match entry.info.method() {
-            None => self.any.as_ref(),
-            method => self
-                .methods
-                .iter()
-                .find(|other| other.info.method() == method),
+    /// Puts an entry under its methods. Returns the entries that are there already.
+    fn claim(&mut self, methods: Option<&[Method]>, entry: usize) -> Vec<usize> {
+        let mut earlier = Vec::new();
+        let Some(methods) = methods else {
+            earlier.extend(self.any);
+            self.any = self.any.or(Some(entry));
+            return earlier;
         };
-        if let Some(earlier) = same {
-            return Err(RouteError::conflict(entry.info, earlier.info.clone()));
+        for method in methods {
+            match self.of(method) {
+                None => self.methods.push((method.clone(), entry)),
+                Some(other) if earlier.contains(&other) => {}
+                Some(other) => earlier.push(other),
+            }
         }
-        match entry.info.method() {
-            None => self.any = Some(Arc::new(entry)),
-            Some(_) => self.methods.push(Arc::new(entry)),
+        earlier
+    }
+
+    fn find(&self, method: &Method, params: &Params<'_, '_>) -> Found {
+        let Some(entry) = self.entry(method) else {
+            return Found::OtherMethods(self.allow());
+        };
+        let values = params.iter().map(|(_, value)| decode(value));
+        match values.collect() {
+            Ok(values) => Found::Route(Place { entry, values }),
+            Err(_) => Found::BadPath,
         }
-        Ok(())
     }
 
     /// `HEAD` without a route of its own is answered as `GET` (RFC 9110, section 9.3.2).
-    fn entry(&self, method: &Method) -> Option<&Arc<Entry>> {
-        let of = |method: &Method| {
-            let mut entries = self.methods.iter();
-            entries.find(|entry| entry.info.method() == Some(method))
+    fn entry(&self, method: &Method) -> Option<usize> {
+        let as_get = || {
+            let get = self.of(&Method::GET);
+            get.filter(|_| method == Method::HEAD)
         };
-        let as_get = || of(&Method::GET).filter(|_| method == Method::HEAD);
-        of(method).or_else(as_get).or(self.any.as_ref())
+        self.of(method).or_else(as_get).or(self.any)
+    }
+
+    fn of(&self, method: &Method) -> Option<usize> {
+        let mut methods = self.methods.iter();
+        methods.find_map(|(other, entry)| (other == method).then_some(*entry))
     }
 
     /// The methods that there are, as `Allow` lists them (RFC 9110, section 10.2.1).
     fn allow(&self) -> HeaderValue {
-        let mut methods: Vec<_> = self
-            .methods
-            .iter()
-            .filter_map(|entry| entry.info.method())
-            .collect();
+        let mut methods: Vec<_> = self.methods.iter().map(|(method, _)| method).collect();
         if methods.contains(&&Method::GET) {
             methods.push(&Method::HEAD);
         }
@@ -314,10 +404,11 @@ mod tests {
     fn check(patterns: &[&str], paths: &[Uri]) {
         let chain = Chain::from(handler(|_: &mut Context| ()));
         let route = |pattern: &&str| Route::get(pattern, chain.clone());
-        let table = Table::build(patterns.iter().map(route).collect()).unwrap();
+        let table =
+            Table::build(patterns.iter().map(route).collect(), TrailingSlash::Exact).unwrap();
         for path in paths {
             let found = match table.find(&Method::GET, path, &HeaderMap::new()) {
-                Found::Route(matched) => matched.route().map(|route| route.pattern().to_owned()),
+                Found::Route(place) => Some(table.entry(&place).info.pattern().to_owned()),
                 other => {
                     assert!(matches!(other, Found::Nothing), "{other:?}");
                     None
@@ -358,5 +449,43 @@ mod tests {
             }
             check(&table, &paths);
         }
+    }
+
+    /// The cost of a request is its look-ups in trees, each of which walks down the path. They are counted, not timed.
+    #[test]
+    fn the_trees_that_a_path_is_looked_up_in_do_not_grow_with_the_number_of_routes() {
+        let chain = Chain::from(handler(|_: &mut Context| ()));
+        let table = |count: usize| {
+            let routes = (0..count).map(|at| {
+                let wild = if at % 2 == 0 { "{*w}" } else { "end" };
+                let deep = "/{x}".repeat(at % 50).replace("{x}", "s");
+                Route::get(&format!("/r{at}{deep}/{wild}"), chain.clone())
+            });
+            Table::build(routes.collect(), TrailingSlash::Exact).unwrap()
+        };
+        let (small, large) = (table(100), table(10_000));
+        for (path, trees) in [
+            ("", 1),
+            ("/r2", 1),
+            ("/r2/s/a", 2),
+            ("/r2/s/s/a", 3),
+            ("/r4/s/s/s/s/a", 4),
+        ] {
+            for table in [&small, &large] {
+                assert_eq!(table.any_host.trees_for(path).count(), trees, "{path}");
+            }
+        }
+        let found = large.find(
+            &Method::GET,
+            &"/r9998/s/s".parse().unwrap(),
+            &HeaderMap::new(),
+        );
+        assert!(matches!(found, Found::Nothing), "{found:?}");
+        let found = large.find(
+            &Method::GET,
+            &"/r9952/s/s/a".parse().unwrap(),
+            &HeaderMap::new(),
+        );
+        assert!(matches!(found, Found::Route(_)), "{found:?}");
     }
 }

@@ -88,6 +88,30 @@ async fn a_body_that_fails_resets_its_stream_after_all_before() {
 }
 
 #[tokio::test]
+async fn a_body_that_is_not_as_long_as_declared_resets_its_stream() {
+    for values in [&["ab"][..], &["abcd"], &["ab", "cd"], &["abc", "d"]] {
+        let (sender, body) = Fed::new();
+        for value in values {
+            sender.try_send(Ok((*value).into())).unwrap();
+        }
+        drop(sender);
+        let mut response = body.response();
+        response.headers_mut().insert("content-length", 3.into());
+        let router = Routes::new()
+            .get("/broken", handler(once(response)))
+            .get("/", handler(|_: &mut Context| "hello"));
+        let server = Running::start(router.build().unwrap()).await;
+        let mut client = Client::connect(&server).await;
+        let body = client.get("/broken").await.into_body();
+        let error = soon(body.collect()).await.unwrap_err();
+        assert!(format!("{error:?}").contains("Reset("), "{error:?}");
+        assert_eq!(client.get("/").await.status(), 200);
+        drop(client);
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
 async fn a_stream_that_is_reset_drops_its_body_and_no_other() {
     let (values, mut body) = Fed::new();
     let (dropped, mut drops) = mpsc::channel(1);

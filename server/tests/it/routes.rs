@@ -346,7 +346,6 @@ async fn what_matches_no_route_is_answered_exactly_and_walks_the_chain() {
             Some("GET, HEAD, OPTIONS, PUT"),
         ),
         ("OPTIONS", "*", "204 No Content", None),
-        ("CONNECT", "a:1", "404 Not Found", None),
         ("OPTIONS", "/c", "404 Not Found", None),
         ("GET", "/c", "404 Not Found", None),
         ("GET", "/%", "400 Bad Request", None),
@@ -366,6 +365,12 @@ async fn what_matches_no_route_is_answered_exactly_and_walks_the_chain() {
         );
     }
     server.ended().await;
+
+    // Not over a socket, where the server refuses it by itself: a target without a path.
+    let client = TestClient::new(table().build().unwrap());
+    let connect = client.request(Method::CONNECT, "a:1").send().await;
+    assert_eq!(connect.status(), 404);
+    assert_eq!(connect.headers()["x-mark"], "set");
 }
 
 #[tokio::test]

@@ -1,11 +1,12 @@
 //! Bodies that stream, and how they fail.
 
 use bytes::Bytes;
+use http::{StatusCode, header::CONTENT_LENGTH};
 use peristyle_core::handler;
-use peristyle_server::Routes;
+use peristyle_server::{Context, Response, Routes};
 use tokio::net::TcpSocket;
 
-use crate::support::{Client, Fed, Running, get, once};
+use crate::support::{Client, Fed, GET, Running, get, once, request};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
 
@@ -71,5 +72,77 @@ async fn a_slow_reader_gets_all_before_the_failure_of_a_body() {
         rest = rest.strip_prefix(b"\r\n").expect("a chunk's end");
     }
     assert_eq!(rest, b"", "the last chunk is not sent");
+    server.ended().await;
+}
+
+/// A body of these values, then its end, under a head that declares three bytes.
+fn declaring_three(values: &[&'static str]) -> Response {
+    let (sender, body) = Fed::new();
+    for value in values {
+        sender.try_send(Ok((*value).into())).unwrap();
+    }
+    let mut response = body.response();
+    response.headers_mut().insert(CONTENT_LENGTH, 3.into());
+    response
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_as_long_as_declared_cuts_the_connection() {
+    let head = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n";
+    for (values, sent) in [
+        (&[][..], ""),
+        (&["ab"], "ab"),
+        (&["a", "b"], "ab"),
+        (&["abcd"], ""),
+        (&["abc", "d"], ""),
+        (&["ab", "cd"], "ab"),
+        (&["ab", "c", "", "d"], "ab"),
+    ] {
+        let broken = handler(once(declaring_three(values)));
+        let server = Running::start(Routes::new().get("/", broken).build().unwrap()).await;
+        // The connection would go on to the second request.
+        let answer = server.answer(format!("{GET}{}", get("/"))).await;
+        assert_eq!(answer, format!("{head}{sent}"), "{values:?}");
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_as_long_as_declared_keeps_the_connection() {
+    for values in [&["abc"][..], &["a", "", "bc"], &["ab", "c", ""]] {
+        let whole = handler(once(declaring_three(values)));
+        let router = Routes::new()
+            .get("/", whole)
+            .post("/", handler(|_: &mut Context| "next"));
+        let server = Running::start(router.build().unwrap()).await;
+        let answer = server
+            .answer(format!("{GET}{}", request("POST", "/")))
+            .await;
+        let start = "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nabcHTTP/1.1 200 OK\r\n";
+        assert!(answer.starts_with(start), "{answer}");
+        server.ended().await;
+    }
+}
+
+/// What is declared as empty is complete with its head: only before that can it fail.
+#[tokio::test]
+async fn a_whole_body_that_is_longer_than_declared_is_a_500() {
+    for (declared, body) in [("0", "a"), ("2", "abc")] {
+        let head = [(CONTENT_LENGTH, declared)];
+        let broken = handler(move |_: &mut Context| (StatusCode::OK, head.clone(), body));
+        let server = Running::start(Routes::new().get("/", broken).build().unwrap()).await;
+        let answer = server.answer(get("/")).await;
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn an_empty_body_that_declares_a_length_cuts_the_connection() {
+    let head = [(CONTENT_LENGTH, "3")];
+    let broken = handler(move |_: &mut Context| (StatusCode::OK, head.clone(), ()));
+    let server = Running::start(Routes::new().get("/", broken).build().unwrap()).await;
+    let answer = server.answer(format!("{GET}{}", get("/"))).await;
+    assert_eq!(answer, "HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n");
     server.ended().await;
 }

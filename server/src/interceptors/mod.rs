@@ -1,0 +1,104 @@
+//! The interceptors that no service goes without.
+//!
+//! Each is a value to be put into a chain with [`Link::new`]. In the order in which they should be entered, and why:
+//!
+//! | interceptor | why there |
+//! |---|---|
+//! | [`AccessLog`] | outermost, so that it counts the time of all others and sees what each of them answers |
+//! | [`TraceContext`] | before anything that logs or calls other services |
+//! | [`SecurityHeaders`] | around all that may answer, refusals and preflights included |
+//! | [`Cors`] | before what refuses: a browser hides a 503 without its headers from the page; a preflight takes no permit |
+//! | [`ConcurrencyLimit`] | before any work is done, and outside of [`Interrupts`](crate::Interrupts), so that waiting in the queue is not counted as work |
+//! | [`BodyLimit`] | anywhere before the body is read; an inner one takes the place of an outer one |
+//!
+//! [`defaults`] are those among them that need no decision. [`RequestId`] is no interceptor: the identity of a request is given
+//! before its chain begins; see [`Router::request_id`](crate::Router::request_id).
+//!
+//! ```
+//! use peristyle_core::{Link, handler};
+//! use peristyle_server::{Context, Routes, interceptors::{self, ConcurrencyLimit, Cors, RequestId}};
+//!
+//! let cors = Cors::origins(["https://app.example.org"])?;
+//! let router = Routes::new()
+//!     .interceptors(interceptors::defaults())
+//!     .interceptors([Link::new(cors), Link::new(ConcurrencyLimit::new(512).queue(64))])
+//!     .get("/", handler(async |_: &mut Context| "hello"))
+//!     .build()?
+//!     .request_id(RequestId::new());
+//! # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+//! ```
+//!
+//! Headers are put on error exits too, wherever the response to the error is made: by an interceptor of yours, by the router's
+//! own, or after the chain has ended.
+//!
+//! Bodies are neither compressed nor decompressed here.
+
+mod access_log;
+mod body_limit;
+mod concurrency_limit;
+mod cors;
+mod random;
+mod request_id;
+mod security_headers;
+mod trace_context;
+
+use http::{HeaderMap, HeaderValue, header::VARY};
+use peristyle_core::{Chain, Link};
+
+use crate::Exchange;
+
+pub use self::{
+    access_log::AccessLog,
+    body_limit::BodyLimit,
+    concurrency_limit::ConcurrencyLimit,
+    cors::{AnyOrigin, Cors, InvalidOrigin, SomeOrigins},
+    request_id::RequestId,
+    security_headers::{Framing, SecurityHeaders},
+    trace_context::{Trace, TraceContext},
+};
+
+/// What every service can have without a decision: [`AccessLog`], [`TraceContext`], [`SecurityHeaders`] and [`BodyLimit`], each
+/// with its defaults, in this order.
+///
+/// [`Cors`] is not among them because its origins are yours to name, nor [`ConcurrencyLimit`], whose number depends on what a
+/// request costs: a limit that is too low for one service does not protect another.
+///
+/// ```
+/// use peristyle_server::interceptors;
+///
+/// let names: Vec<_> = interceptors::defaults().iter().map(|link| link.name().to_string()).collect();
+/// assert_eq!(names, ["access_log", "trace_context", "security_headers", "body_limit"]);
+/// ```
+pub fn defaults() -> Chain<Exchange> {
+    Chain::new([
+        Link::new(AccessLog::new()),
+        Link::new(TraceContext::new()),
+        Link::new(SecurityHeaders::new()),
+        Link::new(BodyLimit::default()),
+    ])
+}
+
+/// Adds the headers that stages have left for a response that was not there yet. What it has itself stays.
+pub(crate) fn add_late(headers: &mut HeaderMap, late: &HeaderMap) {
+    for (name, value) in late {
+        if name == VARY {
+            vary(headers, value);
+        } else {
+            headers.entry(name).or_insert_with(|| value.clone());
+        }
+    }
+}
+
+/// Adds what a response varies with, unless it says so already.
+fn vary(headers: &mut HeaderMap, with: &HeaderValue) {
+    let named = |value: &HeaderValue| {
+        let mut names = value.as_bytes().split(|byte| *byte == b',');
+        names.any(|name| {
+            let name = name.trim_ascii();
+            name == b"*" || name.eq_ignore_ascii_case(with.as_bytes())
+        })
+    };
+    if !headers.get_all(VARY).iter().any(named) {
+        headers.append(VARY, with.clone());
+    }
+}

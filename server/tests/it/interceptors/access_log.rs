@@ -1,0 +1,181 @@
+//! One line in the log for each exchange.
+
+use std::{
+    fmt::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use peristyle_core::{Link, after, before, handler};
+use peristyle_server::{
+    Context, Routes, TestClient,
+    interceptors::{AccessLog, TraceContext},
+};
+use tokio::time::sleep;
+use tracing::{
+    Event, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+    subscriber::{DefaultGuard, set_default},
+};
+
+use super::{name, refuse, value};
+use crate::support::{Running, get};
+
+/// Keeps the access log as text.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<String>>>);
+
+impl Lines {
+    /// What this thread logs from here on.
+    fn kept() -> (Self, DefaultGuard) {
+        let lines = Self::default();
+        let guard = set_default(lines.clone());
+        (lines, guard)
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        write!(self.0, " {}={value:?}", field.name()).unwrap();
+    }
+}
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target() == "peristyle_server::access"
+    }
+
+    fn event(&self, event: &Event<'_>) {
+        let mut line = Line(event.metadata().level().to_string());
+        event.record(&mut line);
+        self.0.lock().unwrap().push(line.0);
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+fn log() -> Link<peristyle_server::Exchange> {
+    Link::new(AccessLog::new())
+}
+
+/// What the log says, without the id, which is another each time.
+fn without_id(line: &str) -> String {
+    let words = line.split(' ').filter(|word| !word.starts_with("id="));
+    words.collect::<Vec<_>>().join(" ")
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_exchange_is_one_event_at_the_level_of_its_status() {
+    let (lines, _kept) = Lines::kept();
+    let slow = handler(async |_: &mut Context| {
+        sleep(Duration::from_millis(3)).await;
+        "hello"
+    });
+    let panics = handler(|_: &mut Context| -> &str { panic!("boom") });
+    let routes = Routes::new()
+        .interceptors(log())
+        .get("/hello/{name}", slow)
+        .get("/panics", panics)
+        .get("/fail", refuse());
+    let client = TestClient::new(routes.build().unwrap());
+    let cases = [
+        (
+            "/hello/Ada?secret=1",
+            "INFO message=answered method=\"GET\" path=\"/hello/Ada\" route=\"/hello/{name}\" status=200 micros=3000",
+        ),
+        (
+            "/fail",
+            "WARN message=answered method=\"GET\" path=\"/fail\" route=\"/fail\" status=409 micros=0",
+        ),
+        (
+            "/none",
+            "WARN message=answered method=\"GET\" path=\"/none\" status=404 micros=0",
+        ),
+        (
+            "/panics",
+            "ERROR message=answered method=\"GET\" path=\"/panics\" route=\"/panics\" status=500 micros=0",
+        ),
+    ];
+    for (uri, expected) in cases {
+        client.get(uri).send().await;
+        let logged: Vec<_> = lines.take().iter().map(|line| without_id(line)).collect();
+        assert_eq!(logged, [expected]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_error_that_is_still_pending_has_the_status_of_its_response() {
+    let (lines, _kept) = Lines::kept();
+    let fails = after(|_: &mut Context| Err::<(), _>("boom"));
+    for (chain, status) in [([log(), refuse()], 409), ([log(), fails], 500)] {
+        let response = super::greeter(chain).get("/").send().await;
+        assert_eq!(response.status(), status);
+        let logged = lines.take();
+        assert_eq!(logged.len(), 1);
+        assert!(
+            logged[0].contains(&format!(" status={status} ")),
+            "{logged:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_leaves_is_one_event_at_debug_without_a_status() {
+    let (lines, _kept) = Lines::kept();
+    let waits = before(async |_: &mut Context| std::future::pending::<()>().await);
+    let client = super::greeter([log(), waits]);
+    let mut sending = tokio_test::task::spawn(client.get("/").send());
+    assert!(sending.poll().is_pending());
+    tokio::time::advance(Duration::from_secs(1)).await;
+    drop(sending);
+    let logged: Vec<_> = lines.take().iter().map(|line| without_id(line)).collect();
+    let expected = "DEBUG message=the client left before it was answered method=\"GET\" path=\"/\" route=\"/\" micros=1000000";
+    assert_eq!(logged, [expected]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_has_the_ids_of_the_execution_and_of_the_trace() {
+    let (lines, _kept) = Lines::kept();
+    let routes = Routes::new()
+        .interceptors([log(), Link::new(TraceContext::new())])
+        .get("/", handler(|cx: &mut Context| cx.id().to_string()));
+    let client = TestClient::new(routes.build().unwrap());
+    let comes = value("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let request = client.get("/").header(name("traceparent"), comes);
+    let id = request.send().await.text().await.unwrap();
+    let line = lines.take().remove(0);
+    assert!(line.contains(&format!(" id={id} ")), "{line}");
+    assert!(
+        line.contains(" trace_id=0af7651916cd43dd8448eb211c80319c span_id="),
+        "{line}"
+    );
+    assert!(line.ends_with(" parent_id=b7ad6b7169203331"), "{line}");
+}
+
+#[tokio::test]
+async fn it_has_the_address_of_the_client() {
+    let (lines, _kept) = Lines::kept();
+    let peer =
+        handler(|cx: &mut Context| cx.peer().map(|peer| peer.to_string()).unwrap_or_default());
+    let routes = Routes::new().interceptors(log()).get("/", peer);
+    let server = Running::start(routes.build().unwrap()).await;
+    let answer = server.answer(get("/")).await;
+    let (_, peer) = answer.split_once("\r\n\r\n").unwrap();
+    let line = lines.take().remove(0);
+    assert!(line.contains(&format!(" peer={peer}")), "{line}");
+    server.ended().await;
+}

@@ -1,0 +1,43 @@
+//! The interceptors that no service goes without.
+
+mod access_log;
+mod body_limit;
+mod concurrency_limit;
+mod cors;
+mod defaults;
+mod request_id;
+mod security_headers;
+mod trace_context;
+
+use http::{HeaderName, HeaderValue, StatusCode};
+use peristyle_core::{Chain, Link, before, handler};
+use peristyle_server::{Context, Exchange, Problem, Routes, TestClient, TestResponse};
+
+/// A service with these interceptors for all requests: `/` greets, `/fail` raises a 409.
+fn greeter(interceptors: impl Into<Chain<Exchange>>) -> TestClient {
+    let routes = Routes::new().interceptors(interceptors);
+    let routes = routes
+        .get("/", handler(|_: &mut Context| "hello"))
+        .get("/fail", refuse());
+    TestClient::new(routes.build().unwrap())
+}
+
+/// An interceptor that raises a 409.
+fn refuse() -> Link<Exchange> {
+    before(|_: &mut Context| Err::<(), _>(Problem::new(StatusCode::CONFLICT))).named("refuse")
+}
+
+fn name(name: &'static str) -> HeaderName {
+    HeaderName::from_static(name)
+}
+
+fn value(value: &'static str) -> HeaderValue {
+    HeaderValue::from_static(value)
+}
+
+/// All values of a header, one after the other.
+fn header(response: &TestResponse, name: &str) -> String {
+    let values = response.headers().get_all(name).iter();
+    let values: Vec<_> = values.map(|value| value.to_str().unwrap()).collect();
+    values.join(" | ")
+}
