@@ -20,7 +20,7 @@ const ROWS: &str = include_str!("../hostile/requests.txt");
 const SHORT: usize = 4096;
 
 /// Much more than the server needs, less than its time-outs.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(9);
 
 struct Row {
     name: &'static str,
