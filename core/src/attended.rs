@@ -80,6 +80,9 @@ impl<W> Attended<'_, W> {
 
 impl<W> Drop for Attended<'_, W> {
     fn drop(&mut self) {
+        if self.walk.is_none() {
+            return;
+        }
         if let Err(panicked) = self.end() {
             tracing::error!(%panicked, "a stage that was dropped failed");
         }
