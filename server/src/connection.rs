@@ -3,10 +3,10 @@
 use std::{
     convert::Infallible,
     error::Error as _,
-    future::Future,
+    future::{self, Future},
     net::SocketAddr,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -18,19 +18,22 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::{BoxFuture, Control, End};
+use peristyle_core::{BoxFuture, End};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
-    time::timeout,
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
-    Problem, RequestBody, Router, Shutdown,
+    Exit, Problem, RequestBody, Router, Shutdown,
+    activity::Activity,
     guard::Guard,
-    lifeline::Lifeline,
-    outgoing::{Flushes, Outgoing},
-    request_body::Unread,
+    lifeline::Line,
+    outgoing::Outgoing,
+    patience::Patience,
+    progress,
+    request_body::Arriving,
     router::Host,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
@@ -40,6 +43,9 @@ use crate::{
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
     pub(crate) head_timeout: Duration,
+    pub(crate) keep_alive_timeout: Duration,
+    pub(crate) body_timeout: Duration,
+    pub(crate) write_timeout: Duration,
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
     pub(crate) framing: Framing,
@@ -57,11 +63,33 @@ pub(crate) enum Framing {
 /// TRACE shows whoever can send it what others added to the request; CONNECT makes a tunnel.
 pub(crate) const REFUSED: &[Method] = &[Method::TRACE, Method::CONNECT];
 
-/// What a slow reader of an HTTP/2 stream holds at most.
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            head_timeout: Duration::from_secs(10),
+            keep_alive_timeout: Duration::from_secs(60),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            head_bytes: 64 * 1024,
+            headers: 100,
+            framing: Framing::Guarded,
+            refused: REFUSED.into(),
+        }
+    }
+}
+
+/// What a slow reader of an HTTP/2 stream holds at most, beside the piece of a body that waits for its turn.
 const SEND_BUFFER: usize = 64 * 1024;
 const STREAMS: u32 = 256;
-/// A year: a deadline that is farther away than the clock goes would be a panic in hyper.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// What a client may send ahead of who reads it, on all streams of a connection together.
+const RECEIVE_WINDOW: u32 = 1024 * 1024;
+/// Streams that a client has reset before they were looked at: more at a time, and the connection ends.
+const RESETS: usize = 20;
+/// Streams that this side has reset for what the client did wrong: more in all, and the connection ends.
+const LOCAL_RESETS: usize = 1024;
+/// A peer whose network is gone is noticed after both.
+const PING_INTERVAL: Duration = Duration::from_secs(30);
+const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves one connection to its end. Peers that leave are no errors.
 pub(crate) async fn serve<I>(
@@ -73,6 +101,7 @@ pub(crate) async fn serve<I>(
 ) where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let accepted = Instant::now();
     let shutdown = host.shutdown.clone();
     // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
@@ -85,44 +114,24 @@ pub(crate) async fn serve<I>(
         Ok(Err(error)) => return tracing::debug!(%error, "connection failed"),
         Err(_) => return tracing::debug!("no request came in time"),
     };
-    let flushes = Flushes::watched();
-    let unread = Unread::default();
-    let guarded = protocol == Protocol::Http1 && limits.framing == Framing::Guarded;
-    let guard = guarded.then(Guard::new);
-    let wire = Wire::new(io, start, flushes.clone(), unread.clone(), guard);
-    let io = TokioIo::new(wire);
-    let exchanges = Exchanges {
+    let activity = Activity::of_connection(protocol);
+    let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
+    let exchanges = Exchanges(Arc::new(Serving {
         router,
         peer,
         host,
-        flushes,
-        unread,
+        activity: activity.clone(),
+        body_timeout: limits.body_timeout,
         refused: limits.refused.clone(),
-        streams: Streams::default(),
+    }));
+    let connection = Connection {
+        limits: &limits,
+        activity: &activity,
+        shutdown: &shutdown,
     };
-    let streams = exchanges.streams.clone();
     let result = match protocol {
-        Protocol::Http1 => {
-            let connection = http1(&limits).serve_connection(io, exchanges);
-            drive(
-                connection,
-                http1::Connection::graceful_shutdown,
-                &streams,
-                &shutdown,
-            )
-            .await
-        }
-        Protocol::Http2 => {
-            let tasks = Tasks::default();
-            let connection = http2(&limits, tasks.executor()).serve_connection(io, exchanges);
-            drive(
-                connection,
-                http2::Connection::graceful_shutdown,
-                &streams,
-                &shutdown,
-            )
-            .await
-        }
+        Protocol::Http1 => connection.http1(wire, exchanges, accepted).await,
+        Protocol::Http2 => connection.http2(wire, exchanges).await,
     };
     if let Err(error) = result {
         let cause = error.source().map(ToString::to_string);
@@ -130,11 +139,111 @@ pub(crate) async fn serve<I>(
     }
 }
 
+/// A connection whose protocol is known.
+#[derive(Clone, Copy)]
+struct Connection<'a> {
+    limits: &'a Limits,
+    activity: &'a Activity,
+    shutdown: &'a Shutdown,
+}
+
+impl Connection<'_> {
+    async fn http1<I>(
+        self,
+        wire: Wire<I>,
+        exchanges: Exchanges,
+        accepted: Instant,
+    ) -> hyper::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let limits = self.limits;
+        let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
+        let guard = (limits.framing == Framing::Guarded).then(Guard::new);
+        let io = TokioIo::new(wire.patient(patience).guarded(guard));
+        let connection = http1(limits).serve_connection(io, exchanges);
+        let wind_down = http1::Connection::graceful_shutdown;
+        self.drive(connection, wind_down, future::pending()).await
+    }
+
+    async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges) -> hyper::Result<()>
+    where
+        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let tasks = Tasks::default();
+        let executor = tasks.executor(self.limits.write_timeout);
+        let connection =
+            http2(self.limits, executor).serve_connection(TokioIo::new(wire), exchanges);
+        let wind_down = http2::Connection::graceful_shutdown;
+        self.drive(connection, wind_down, self.idle()).await
+    }
+
+    /// Polls a connection until it ends, tells it when the server drains or when it is idle, and drops it when the deadline has
+    /// passed.
+    async fn drive<C>(
+        self,
+        connection: C,
+        wind_down: fn(Pin<&mut C>),
+        idle: impl Future<Output = ()>,
+    ) -> hyper::Result<()>
+    where
+        C: Future<Output = hyper::Result<()>>,
+    {
+        let mut connection = pin!(connection);
+        let mut overdue = None;
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => return result,
+            () = self.shutdown.requested() => {}
+            () = idle => overdue = Some(self.idle()),
+        }
+        wind_down(connection.as_mut());
+        self.activity.drain();
+        tokio::select! {
+            result = connection => result,
+            () = self.shutdown.reached(Phase::Forced) => {
+                self.activity.give_up(Exit::Shutdown, End::Deadline);
+                Ok(())
+            }
+            () = forever_unless(overdue) => Ok(()),
+        }
+    }
+
+    /// Resolves when no exchange has been open for as long as the next is waited for.
+    async fn idle(self) {
+        let limits = self.limits;
+        loop {
+            let limit = match self.activity.requests() {
+                0 => limits.head_timeout,
+                _ => limits.keep_alive_timeout,
+            };
+            match self.activity.idle_since() {
+                Some(since) => match limit.checked_sub(since.elapsed()) {
+                    None | Some(Duration::ZERO) => return,
+                    Some(left) => sleep(left).await,
+                },
+                // An exchange that is open now cannot have been over for so long before that.
+                None => sleep(limit.max(SHORTEST_LOOK)).await,
+            }
+        }
+    }
+}
+
+/// A connection may be kept alive for no time at all, and must not be looked at all the time.
+const SHORTEST_LOOK: Duration = Duration::from_secs(1);
+
+async fn forever_unless(end: Option<impl Future<Output = ()>>) {
+    match end {
+        Some(end) => end.await,
+        None => future::pending().await,
+    }
+}
+
 fn http1(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head_timeout.min(LONGEST))
+        // The wire has its own, which tells a head from a connection that is idle.
+        .header_read_timeout(None)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
     builder
@@ -146,46 +255,26 @@ fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER)
-        .max_concurrent_streams(STREAMS);
+        .max_concurrent_streams(STREAMS)
+        .initial_connection_window_size(RECEIVE_WINDOW)
+        .initial_stream_window_size(RECEIVE_WINDOW)
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(LOCAL_RESETS)
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_TIMEOUT);
     builder
 }
 
-/// Polls a connection until it ends, tells it when the server drains, and drops it when the deadline has passed.
-async fn drive<C>(
-    connection: C,
-    wind_down: fn(Pin<&mut C>),
-    streams: &Streams,
-    shutdown: &Shutdown,
-) -> hyper::Result<()>
-where
-    C: Future<Output = hyper::Result<()>>,
-{
-    let mut connection = pin!(connection);
-    tokio::select! {
-        biased;
-        result = connection.as_mut() => return result,
-        () = shutdown.requested() => {}
-    }
-    wind_down(connection.as_mut());
-    streams.drain();
-    tokio::select! {
-        result = connection => result,
-        () = shutdown.reached(Phase::Forced) => {
-            streams.cut(End::Deadline);
-            Ok(())
-        }
-    }
-}
-
 /// Answers the requests of one connection.
-struct Exchanges {
+struct Exchanges(Arc<Serving>);
+
+struct Serving {
     router: Router,
     peer: Option<SocketAddr>,
     host: Host,
-    flushes: Flushes,
-    unread: Unread,
+    activity: Activity,
+    body_timeout: Duration,
     refused: Arc<[Method]>,
-    streams: Streams,
 }
 
 impl Service<Request<Incoming>> for Exchanges {
@@ -194,77 +283,50 @@ impl Service<Request<Incoming>> for Exchanges {
     type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let router = self.router.clone();
-        let (peer, host) = (self.peer, self.host.clone());
-        let (flushes, streams) = (self.flushes.clone(), self.streams.clone());
-        let unread = self.unread.clone();
-        let refused = self.refused.contains(request.method());
+        let serving = Arc::clone(&self.0);
+        let (ongoing, line) = serving.activity.begin();
         Box::pin(async move {
-            let head = *request.method() == Method::HEAD;
-            let request = request.map(|body| RequestBody::incoming(body, unread));
-            if refused {
-                let response = not_implemented(request.version());
-                return Ok(Outgoing::respond(response, head, flushes, Lifeline::new()));
-            }
-            let (mut response, lifeline) = router.handle(request, peer, host).await;
-            if let Some(control) = response.extensions_mut().remove::<Control>() {
-                streams.add(&control);
-            }
-            Ok(Outgoing::respond(response, head, flushes, lifeline))
+            let to_head = *request.method() == Method::HEAD;
+            let response = serving.answer(request, line).await;
+            Ok(Outgoing::respond(response, to_head, ongoing))
         })
     }
+}
+
+impl Serving {
+    async fn answer(&self, request: Request<Incoming>, line: Line) -> crate::Response {
+        let version = request.version();
+        if self.refused.contains(request.method()) {
+            return not_implemented(version);
+        }
+        let request = request.map(|body| {
+            RequestBody::arriving(Arriving {
+                body,
+                gap: self.body_timeout,
+                activity: self.activity.clone(),
+            })
+        });
+        let host = self.host.clone();
+        let mut response = self.router.handle(request, self.peer, host, line).await;
+        if self.activity.ends_keep_alive() && version < Version::HTTP_2 {
+            close(&mut response);
+        }
+        response
+    }
+}
+
+fn close(response: &mut crate::Response) {
+    let close = HeaderValue::from_static("close");
+    response.headers_mut().insert(header::CONNECTION, close);
 }
 
 /// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
 fn not_implemented(version: Version) -> crate::Response {
     let mut response = Problem::new(StatusCode::NOT_IMPLEMENTED).render(None);
     if version < Version::HTTP_2 {
-        let close = HeaderValue::from_static("close");
-        response.headers_mut().insert(header::CONNECTION, close);
+        close(&mut response);
     }
     response
-}
-
-/// The streams that a connection has open, and whether it is draining.
-#[derive(Clone, Default)]
-struct Streams(Arc<Mutex<Open>>);
-
-#[derive(Default)]
-struct Open {
-    controls: Vec<Control>,
-    draining: bool,
-}
-
-impl Streams {
-    fn add(&self, control: &Control) {
-        let mut open = self.lock();
-        open.controls.retain(|control| control.end().is_none());
-        let draining = open.draining;
-        open.controls.push(control.clone());
-        drop(open);
-        if draining {
-            control.drain();
-        }
-    }
-
-    fn drain(&self) {
-        let mut open = self.lock();
-        open.draining = true;
-        let controls = open.controls.clone();
-        drop(open);
-        controls.iter().for_each(Control::drain);
-    }
-
-    fn cut(&self, why: End) {
-        let controls = self.lock().controls.clone();
-        for control in &controls {
-            control.cut(why);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Open> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The tasks of one HTTP/2 connection, a stream each. They end with the connection.
@@ -272,23 +334,28 @@ impl Streams {
 struct Tasks(Arc<Mutex<JoinSet<()>>>);
 
 impl Tasks {
-    fn executor(&self) -> TaskExecutor {
-        TaskExecutor(Arc::downgrade(&self.0))
+    fn executor(&self, stall: Duration) -> TaskExecutor {
+        let tasks = Arc::downgrade(&self.0);
+        TaskExecutor { tasks, stall }
     }
 }
 
 /// Each task holds one, and must not keep all of them alive.
 #[derive(Clone)]
-struct TaskExecutor(Weak<Mutex<JoinSet<()>>>);
+struct TaskExecutor {
+    tasks: Weak<Mutex<JoinSet<()>>>,
+    /// How long the client of a stream may take nothing of it.
+    stall: Duration,
+}
 
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for TaskExecutor {
     fn execute(&self, future: F) {
-        let Some(tasks) = self.0.upgrade() else {
+        let Some(tasks) = self.tasks.upgrade() else {
             return;
         };
         let mut tasks = tasks.lock().unwrap_or_else(PoisonError::into_inner);
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(future);
+        tasks.spawn(progress::within(self.stall, future));
     }
 }
 
@@ -306,17 +373,10 @@ mod tests {
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
-    const CLOSE: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    const TIMED_OUT: &str =
+        "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-    fn limits() -> Limits {
-        Limits {
-            head_timeout: Duration::from_secs(10),
-            head_bytes: 64 * 1024,
-            headers: 100,
-            framing: Framing::Guarded,
-            refused: REFUSED.into(),
-        }
-    }
+    const CLOSE: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
     fn host(shutdown: Shutdown) -> Host {
         let detached = Detached::new(0);
@@ -334,7 +394,7 @@ mod tests {
         let (_phase, shutdown) = Shutdown::channel();
         let started = Instant::now();
         client.write_all(sent).await.unwrap();
-        serve(io, None, router(), limits(), host(shutdown)).await;
+        serve(io, None, router(), Limits::default(), host(shutdown)).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         (started.elapsed(), read)
@@ -342,22 +402,46 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_never_ends_its_head_is_closed_after_the_head_timeout() {
-        for sent in [
-            &b""[..],
-            b"PRI * HTT",
-            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r",
-            b"GET / HTTP/1.1\r\nhost:",
-        ] {
+        let cases = [
+            (&b""[..], ""),
+            (b"PRI * HTT", ""),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r", ""),
+            (b"GET / HTTP/1.1\r\nhost:", TIMED_OUT),
+        ];
+        for (sent, answer) in cases {
             let (after, read) = closed_after(sent).await;
-            assert_eq!((after.as_secs(), &*read), (10, ""), "{sent:?}");
+            assert_eq!((after.as_secs(), &*read), (10, answer), "{sent:?}");
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_is_kept_alive_is_closed_after_the_head_timeout() {
+    async fn a_connection_that_is_kept_alive_is_closed_after_its_own_timeout() {
         let (after, read) = closed_after(GET).await;
-        assert_eq!(after.as_secs(), 10);
+        assert_eq!(after.as_secs(), 60);
         assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_head_of_a_later_request_has_its_time_from_its_first_byte() {
+        let (mut client, io) = duplex(1024);
+        let (_phase, shutdown) = Shutdown::channel();
+        let started = Instant::now();
+        let serving = serve(io, None, router(), Limits::default(), host(shutdown));
+        let read = async {
+            client.write_all(GET).await.unwrap();
+            for after in [20, 5, 2] {
+                sleep(Duration::from_secs(after)).await;
+                client.write_all(b"G").await.unwrap();
+            }
+            let mut read = String::new();
+            client.read_to_string(&mut read).await.unwrap();
+            read
+        };
+        let ((), read) = tokio::join!(serving, read);
+        assert_eq!(started.elapsed().as_secs(), 30);
+        let (first, second) = read.split_at(read.find("hello").unwrap());
+        assert!(first.starts_with("HTTP/1.1 200 "), "{read}");
+        assert_eq!(second, format!("hello{TIMED_OUT}"));
     }
 
     #[tokio::test(start_paused = true)]
@@ -378,7 +462,7 @@ mod tests {
             let (phase, shutdown) = Shutdown::channel();
             client.write_all(GET).await.unwrap();
             phase.send_replace(Phase::Draining);
-            serve(io, None, router(), limits(), host(shutdown)).await;
+            serve(io, None, router(), Limits::default(), host(shutdown)).await;
             let mut read = String::new();
             client.read_to_string(&mut read).await.unwrap();
             assert!(read.ends_with("\r\n\r\nhello"), "{read}");
@@ -389,8 +473,10 @@ mod tests {
     async fn a_head_timeout_of_any_length_is_no_panic() {
         let (mut client, io) = duplex(1024);
         client.write_all(CLOSE).await.unwrap();
-        let mut limits = limits();
-        limits.head_timeout = Duration::MAX;
+        let limits = Limits {
+            head_timeout: Duration::MAX,
+            ..Limits::default()
+        };
         let (_phase, shutdown) = Shutdown::channel();
         serve(io, None, router(), limits, host(shutdown)).await;
         let mut read = String::new();
@@ -401,11 +487,11 @@ mod tests {
     #[tokio::test]
     async fn the_tasks_of_a_connection_end_with_it() {
         let tasks = Tasks::default();
-        let executor = tasks.executor();
+        let executor = tasks.executor(Duration::MAX);
         let (held, mut dropped) = mpsc::channel::<()>(1);
         executor.clone().execute(async move {
             let _held = (held, executor);
-            std::future::pending::<()>().await;
+            future::pending::<()>().await;
         });
         tokio::task::yield_now().await;
         assert_eq!(dropped.try_recv(), Err(TryRecvError::Empty));

@@ -6,7 +6,7 @@ use http::{HeaderMap, Method, Request, Uri, request};
 use peristyle_core::{Answer, BoxError, Outcome};
 
 use crate::{
-    IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
+    Ended, IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
     extract::States,
     lifeline::{Disconnected, Line},
     routes::{Matched, RouteInfo},
@@ -156,6 +156,31 @@ impl Exchange {
     /// task which works for this request can watch it, or an execution that was detached.
     pub fn disconnected(&self) -> Disconnected {
         self.line.watch()
+    }
+
+    /// Calls `f` once with what became of this exchange: when the last of the response's body has been sent, or when it is
+    /// certain that it will not be, and at once when that was so before. Functions are called in the order in which they were
+    /// given, on a thread that serves connections: they should not block. A panic is logged, and ends nothing else.
+    ///
+    /// ```
+    /// use peristyle_core::{before, handler};
+    /// use peristyle_server::{Context, Ended, Routes, TestClient};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let (tell, told) = std::sync::mpsc::channel();
+    /// let count = before(move |cx: &mut Context| {
+    ///     let tell = tell.clone();
+    ///     cx.on_ended(move |ended: &Ended| tell.send((ended.exit().as_str(), ended.bytes())).unwrap());
+    /// });
+    /// let router = Routes::new().get("/", [count, handler(async |_: &mut Context| "hello")]).build()?;
+    /// TestClient::new(router).get("/").send().await.text().await?;
+    /// assert_eq!(told.recv()?, ("served", 5));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn on_ended(&self, f: impl FnOnce(&Ended) + Send + 'static) {
+        self.line.on_ended(Box::new(f));
     }
 
     pub(crate) fn set_response(&mut self, response: Response) {

@@ -31,9 +31,12 @@
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
 
+mod activity;
 mod body;
 mod connection;
+mod deadline;
 mod detached;
+mod ended;
 mod exchange;
 mod extract;
 mod guard;
@@ -42,7 +45,9 @@ pub mod interceptors;
 mod interrupts;
 mod lifeline;
 mod outgoing;
+mod patience;
 mod problem;
+mod progress;
 mod request_body;
 mod response;
 mod router;
@@ -50,6 +55,7 @@ mod routes;
 mod server;
 mod shutdown;
 mod snapshot;
+mod stall;
 mod test_client;
 mod wire;
 
@@ -58,11 +64,12 @@ pub use http;
 
 pub use self::{
     body::Body,
+    ended::{Ended, Exit},
     exchange::{Context, Exchange},
     extract::{Cookies, Form, FromExchange, Headers, Part, Path, Query, Rejection, State},
     handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},
-    lifeline::{Disconnected, Exit},
+    lifeline::Disconnected,
     problem::Problem,
     request_body::{BodyError, RequestBody},
     response::{Html, IntoResponse, Json, Redirect, Response},

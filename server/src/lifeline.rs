@@ -3,51 +3,76 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::{Pin, pin},
-    sync::{Arc, OnceLock},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     task::{Context, Poll},
 };
 
-use tokio::sync::Notify;
+use http::StatusCode;
+use tokio::{sync::Notify, time::Instant};
 
-/// Owned by what serves the client: first the future of the response, then its body. Dropped before
-/// [`served`](Self::served) it tells that the client left.
-pub(crate) struct Lifeline(Line);
+use crate::{
+    Ended, Exit,
+    ended::{self, Hook},
+};
 
-/// How an exchange came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Exit {
-    /// The client left, or the server gave up on it, before the response was complete.
-    Left,
-    /// The whole response was handed to the connection.
-    Served,
+/// Owned by what serves the client: first the future of the response, then its body. Dropped before it was ended, it tells
+/// that the client left.
+pub(crate) struct Lifeline {
+    line: Line,
+    began: Instant,
+    status: Option<StatusCode>,
+    bytes: u64,
 }
 
 impl Lifeline {
     pub(crate) fn new() -> Self {
-        Self(Line::default())
+        Self {
+            line: Line::default(),
+            began: Instant::now(),
+            status: None,
+            bytes: 0,
+        }
     }
 
     /// For the exchange, to be watched there.
     pub(crate) fn line(&self) -> Line {
-        self.0.clone()
+        self.line.clone()
     }
 
-    pub(crate) fn served(&self) {
-        self.0.end(Exit::Served);
+    /// The response's head is known.
+    pub(crate) fn answered(&mut self, status: StatusCode) {
+        self.status = Some(status);
+    }
+
+    /// So much of the response's body was handed to the connection.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        self.bytes += bytes;
+    }
+
+    /// Only the first end counts.
+    pub(crate) fn end(&self, exit: Exit) {
+        if self.line.0.ended.get().is_none() {
+            self.line.0.end(Ended {
+                status: self.status,
+                bytes: self.bytes,
+                elapsed: self.began.elapsed(),
+                exit,
+            });
+        }
     }
 }
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
-        self.0.end(Exit::Left);
+        self.end(Exit::Left);
     }
 }
 
 impl fmt::Debug for Lifeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lifeline").field(&self.0).finish()
+        f.debug_tuple("Lifeline").field(&self.line).finish()
     }
 }
 
@@ -57,9 +82,10 @@ pub(crate) struct Line(Arc<State>);
 
 #[derive(Default)]
 struct State {
-    /// The first end counts.
-    exit: OnceLock<Exit>,
-    ended: Notify,
+    /// Set under the lock of the hooks, so that none is added to them after they were called.
+    ended: OnceLock<Ended>,
+    told: Notify,
+    hooks: Mutex<Vec<Hook>>,
 }
 
 impl Line {
@@ -68,32 +94,55 @@ impl Line {
         Disconnected(Box::pin(async move { line.exit().await }))
     }
 
-    async fn exit(&self) -> Exit {
-        let mut ended = pin!(self.0.ended.notified());
-        // From here on an end is not missed, so that it can be looked for.
-        ended.as_mut().enable();
-        if let Some(exit) = self.0.exit.get() {
-            return *exit;
-        }
-        ended.await;
-        self.0.exit.get().copied().unwrap_or(Exit::Left)
+    /// Calls `hook` with the end, at once if it has come already.
+    pub(crate) fn on_ended(&self, hook: Hook) {
+        let mut hooks = self.0.hooks();
+        let Some(ended) = self.0.ended.get() else {
+            return hooks.push(hook);
+        };
+        drop(hooks);
+        ended::tell(ended, vec![hook]);
     }
 
-    fn end(&self, exit: Exit) {
-        if self.0.exit.set(exit).is_ok() {
-            self.0.ended.notify_waiters();
+    async fn exit(&self) -> Exit {
+        let mut told = pin!(self.0.told.notified());
+        // From here on an end is not missed, so that it can be looked for.
+        told.as_mut().enable();
+        if let Some(ended) = self.0.ended.get() {
+            return ended.exit();
         }
+        told.await;
+        self.0.ended.get().map_or(Exit::Left, Ended::exit)
+    }
+}
+
+impl State {
+    fn end(&self, ended: Ended) {
+        let mut hooks = self.hooks();
+        if self.ended.set(ended).is_err() {
+            return;
+        }
+        let called = mem::take(&mut *hooks);
+        drop(hooks);
+        self.told.notify_waiters();
+        if let Some(ended) = self.ended.get() {
+            ended::tell(ended, called);
+        }
+    }
+
+    /// What is called with it locked is never foreign code.
+    fn hooks(&self) -> MutexGuard<'_, Vec<Hook>> {
+        self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Line")
-            .field("exit", &self.0.exit.get())
+            .field("ended", &self.0.ended.get())
             .finish_non_exhaustive()
     }
 }
-
 /// Resolves when an exchange is over; see [`Exchange::disconnected`](crate::Exchange::disconnected).
 pub struct Disconnected(Pin<Box<dyn Future<Output = Exit> + Send + Sync>>);
 
@@ -132,7 +181,7 @@ mod tests {
             let mut before = task::spawn(line.watch());
             assert_pending!(before.poll());
             if served {
-                lifeline.served();
+                lifeline.end(Exit::Served);
             }
             drop(lifeline);
             assert!(before.is_woken());

@@ -1,19 +1,20 @@
 //! The body of a response on its way to the connection.
 
 use std::{
-    error, fmt, future,
+    error, fmt,
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
-use peristyle_core::{BoxError, BoxFuture};
-use tokio::sync::Notify;
+use peristyle_core::{BoxError, BoxFuture, Control};
 
-use crate::{Body, Problem, Response, lifeline::Lifeline};
+use crate::{Body, Problem, Response, activity::Ongoing};
+
+/// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
+const PIECE: usize = 128 * 1024;
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -21,11 +22,12 @@ use crate::{Body, Problem, Response, lifeline::Lifeline};
 /// the client would lose it.
 pub(crate) struct Outgoing {
     body: Body,
-    failure: Option<(BoxError, Flush)>,
-    flushes: Flushes,
-    lifeline: Lifeline,
+    failure: Option<(BoxError, BoxFuture<'static, ()>)>,
+    ongoing: Ongoing,
     /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
     left: Option<u64>,
+    /// What the body yielded and the connection does not have yet.
+    rest: Bytes,
     /// What the body yielded after all that was declared: trailers.
     ahead: Option<Frame<Bytes>>,
     /// The body was polled to its end.
@@ -35,10 +37,9 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The response with its body as it is sent. One that is known not to have its declared length is a 500 instead.
     pub(crate) fn respond(
-        response: Response,
+        mut response: Response,
         to_head: bool,
-        flushes: Flushes,
-        lifeline: Lifeline,
+        mut ongoing: Ongoing,
     ) -> http::Response<Self> {
         let declared = (!to_head).then(|| declared(response.headers())).flatten();
         let possible = response.body().size_hint();
@@ -51,25 +52,49 @@ impl Outgoing {
                 "a response's body has not its declared length"
             );
             let response = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(None);
-            return response.map(|body| Self::new(body, None, flushes, lifeline));
+            ongoing.answered(response.status(), None);
+            return response.map(|body| Self::new(body, None, ongoing));
         }
-        response.map(|body| Self::new(body, declared, flushes, lifeline))
+        let control = response.extensions_mut().remove::<Control>();
+        ongoing.answered(response.status(), control);
+        response.map(|body| Self::new(body, declared, ongoing))
     }
 
-    fn new(body: Body, declared: Option<u64>, flushes: Flushes, lifeline: Lifeline) -> Self {
-        let outgoing = Self {
+    fn new(body: Body, declared: Option<u64>, ongoing: Ongoing) -> Self {
+        let mut outgoing = Self {
             ended: body.is_end_stream(),
             body,
             failure: None,
-            flushes,
-            lifeline,
+            ongoing,
             left: declared,
+            rest: Bytes::new(),
             ahead: None,
         };
-        if http_body::Body::is_end_stream(&outgoing) {
-            outgoing.lifeline.served();
+        if outgoing.is_end_stream() {
+            outgoing.ongoing.complete();
         }
         outgoing
+    }
+
+    /// The next frame, in pieces of which the connection holds one at a time: what a client that reads slowly, or not at all,
+    /// was sent can then be told.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+        if self.rest.is_empty() {
+            let mut frame = ready!(self.poll_counted(cx))?;
+            match frame.as_mut().and_then(Frame::data_mut) {
+                Some(data) if data.len() > PIECE => self.rest = data.split_off(PIECE),
+                _ => {}
+            }
+            return Poll::Ready(Ok(frame));
+        }
+        let piece = self.rest.split_to(PIECE.min(self.rest.len()));
+        Poll::Ready(Ok(Some(Frame::data(piece))))
+    }
+
+    /// A connection does not ask for the end of a body that has sent all that was declared.
+    fn is_complete(&self) -> bool {
+        let declared = self.left == Some(0) && self.rest.is_empty();
+        declared || self.is_end_stream()
     }
 
     /// The next frame, counted.
@@ -166,10 +191,14 @@ impl http_body::Body for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let this = &mut *self;
         if this.failure.is_none() {
-            match ready!(this.poll_counted(cx)) {
+            this.ongoing.asked();
+            match ready!(this.poll_piece(cx)) {
                 Ok(frame) => {
-                    if frame.is_none() || this.left == Some(0) || this.is_end_stream() {
-                        this.lifeline.served();
+                    if let Some(frame) = &frame {
+                        this.ongoing.sent(length(frame));
+                    }
+                    if frame.is_none() || this.is_complete() {
+                        this.ongoing.complete();
                     }
                     return Poll::Ready(frame.map(Ok));
                 }
@@ -177,88 +206,36 @@ impl http_body::Body for Outgoing {
                     if error.is::<TooShort>() || error.is::<TooLong>() {
                         tracing::error!(%error, "a response is cut off");
                     }
-                    this.failure = Some((error, this.flushes.next()));
+                    this.failure = Some((error, this.ongoing.next_flush()));
                 }
             }
         }
         if let Some((_, flush)) = &mut this.failure {
             ready!(flush.as_mut().poll(cx));
+            this.ongoing.abort();
         }
         Poll::Ready(this.failure.take().map(|(error, _)| Err(error)))
     }
 
     fn is_end_stream(&self) -> bool {
         let whole = self.left.is_none_or(|left| left == 0);
-        self.ended && whole && self.ahead.is_none() && self.failure.is_none()
+        let nothing_held = self.rest.is_empty() && self.ahead.is_none();
+        self.ended && whole && nothing_held && self.failure.is_none()
     }
 
+    /// Asked for before anything was polled, when nothing is held.
     fn size_hint(&self) -> SizeHint {
         self.left
             .map_or_else(|| self.body.size_hint(), SizeHint::with_exact)
     }
 }
 
-/// Tells bodies when what they had yielded has been written to the socket.
-#[derive(Clone, Default)]
-pub(crate) struct Flushes(Option<Arc<State>>);
-
-/// Resolves at the end of a flush.
-type Flush = BoxFuture<'static, ()>;
-
-#[derive(Default)]
-struct State {
-    ended: Arc<Notify>,
-    /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
-    connection: Mutex<Option<Waker>>,
-}
-
-impl Flushes {
-    pub(crate) fn watched() -> Self {
-        Self(Some(Arc::default()))
-    }
-
-    /// The next flush to end. Where there is no connection, nothing waits to be flushed.
-    fn next(&self) -> Flush {
-        let Some(state) = &self.0 else {
-            return Box::pin(future::ready(()));
-        };
-        let ended = Arc::clone(&state.ended).notified_owned();
-        let connection = state.connection().clone();
-        connection.iter().for_each(Waker::wake_by_ref);
-        Box::pin(ended)
-    }
-
-    /// A flush begins, or goes on.
-    pub(crate) fn poll(&self, cx: &Context<'_>) {
-        let Some(state) = &self.0 else { return };
-        let mut connection = state.connection();
-        match &mut *connection {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
-        }
-    }
-
-    /// A flush has ended: all that the connection had is written.
-    pub(crate) fn ended(&self) {
-        if let Some(state) = &self.0 {
-            state.ended.notify_waiters();
-        }
-    }
-}
-
-impl State {
-    fn connection(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.connection
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use tokio_test::{assert_pending, assert_ready, task};
+    use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
     use super::*;
+    use crate::{Exit, activity::Activity, wire::Protocol};
 
     struct Broken;
 
@@ -274,23 +251,22 @@ mod tests {
         }
     }
 
-    fn broken(flushes: &Flushes) -> Outgoing {
-        let body = Body::new(Broken);
-        Outgoing::new(body, None, flushes.clone(), Lifeline::new())
+    fn broken(activity: &Activity) -> Outgoing {
+        Outgoing::new(Body::new(Broken), None, activity.begin().0)
     }
 
     /// What flushes may have written all before, and would then never be polled again.
     #[test]
     fn a_failure_wakes_the_connection_and_waits_for_its_next_flush() {
-        let flushes = Flushes::watched();
+        let activity = Activity::of_connection(Protocol::Http1);
         let mut connection = task::spawn(());
-        connection.enter(|cx, _| flushes.poll(cx));
-        flushes.ended();
-        let mut body = task::spawn(broken(&flushes));
+        connection.enter(|cx, _| activity.flushing(cx));
+        activity.flushed();
+        let mut body = task::spawn(broken(&activity));
         assert_pending!(body.enter(|cx, body| body.poll_frame(cx)));
         assert!(connection.is_woken());
         assert!(!body.is_woken());
-        flushes.ended();
+        activity.flushed();
         assert!(body.is_woken());
         let failed = body.enter(|cx, body| body.poll_frame(cx));
         let error = assert_ready!(failed).unwrap().unwrap_err();
@@ -299,8 +275,24 @@ mod tests {
 
     #[test]
     fn a_failure_without_a_connection_comes_at_once() {
-        let mut body = task::spawn(broken(&Flushes::default()));
+        let mut body = task::spawn(broken(&Activity::default()));
         let failed = body.enter(|cx, body| body.poll_frame(cx));
         assert!(assert_ready!(failed).unwrap().is_err());
+    }
+
+    #[test]
+    fn a_large_piece_goes_in_parts_and_is_complete_with_the_last() {
+        let whole = Bytes::from(vec![7; PIECE + 1]);
+        let (ongoing, line) = Activity::default().begin();
+        let mut body = task::spawn(Outgoing::new(whole.into(), None, ongoing));
+        let mut ended = task::spawn(line.watch());
+        for length in [PIECE, 1] {
+            assert!(!body.is_end_stream());
+            assert_pending!(ended.poll());
+            let frame = assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
+            assert_eq!(frame.unwrap().unwrap().into_data().unwrap().len(), length);
+        }
+        assert!(body.is_end_stream());
+        assert_ready_eq!(ended.poll(), Exit::Served);
     }
 }

@@ -151,11 +151,6 @@ pub(crate) fn render(error: &Error) -> Response {
     problem.render(id.as_deref())
 }
 
-/// The status of the response that [`render`] makes of an error.
-pub(crate) fn status(error: &Error) -> StatusCode {
-    problem_of(error).status()
-}
-
 fn problem_of(error: &Error) -> Problem {
     if let Some(problem) = error.downcast_ref::<Problem>() {
         return problem.clone();

@@ -1,19 +1,14 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
-use std::{
-    error, fmt, mem,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{error, fmt, mem, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
+use tokio::time::timeout;
 
-use crate::{Body, body::data, problem::Problem};
+use crate::{Body, activity::Activity, body::data, problem::Problem};
 
 /// The body of a request.
 ///
@@ -27,21 +22,26 @@ pub struct RequestBody {
 
 enum Kind {
     Whole(Body),
-    Incoming(Incoming, Unread),
+    Incoming(Arriving),
     Failed(BodyError),
 }
 
-/// Whether the last body of a connection has not been read to its end.
-#[derive(Clone, Default)]
-pub(crate) struct Unread(Arc<AtomicBool>);
+/// A body that is still to be read from its connection.
+pub(crate) struct Arriving {
+    pub(crate) body: Incoming,
+    /// How long the next piece may take.
+    pub(crate) gap: Duration,
+    pub(crate) activity: Activity,
+}
 
-impl Unread {
-    fn set(&self, unread: bool) {
-        self.0.store(unread, Ordering::Release);
-    }
-
-    pub(crate) fn is_set(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+impl Arriving {
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        let Ok(piece) = timeout(self.gap, data(&mut self.body)).await else {
+            return Some(Err(BodyError(Fault::TimedOut(self.gap))));
+        };
+        let more = piece.is_some() && !self.body.is_end_stream();
+        self.activity.set_unread(more);
+        piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
     }
 }
 
@@ -49,10 +49,11 @@ impl Unread {
 pub(crate) const LIMIT: u64 = 2 << 20;
 
 impl RequestBody {
-    pub(crate) fn incoming(body: Incoming, unread: Unread) -> Self {
-        unread.set(!body.is_end_stream());
+    pub(crate) fn arriving(arriving: Arriving) -> Self {
+        let Arriving { body, activity, .. } = &arriving;
+        activity.set_unread(!body.is_end_stream());
         Self {
-            kind: Kind::Incoming(body, unread),
+            kind: Kind::Incoming(arriving),
             left: LIMIT,
         }
     }
@@ -66,14 +67,16 @@ impl RequestBody {
     ///
     /// # Errors
     ///
-    /// When the body is larger than the limit (413), or broke off (400). No piece comes after an error: a body that failed
-    /// never looks complete.
+    /// When the body is larger than the limit (413), broke off (400), or the client sends nothing for the server's
+    /// [body time-out](crate::Server::body_timeout) (408). No piece comes after an error: a body that failed never looks
+    /// complete, and over HTTP/1.1 its connection is closed.
     ///
     /// # Cancel safety
     ///
     /// Dropping the future loses no piece.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
         if self.announced() > self.left {
+            self.give_up();
             return Some(Err(BodyError::too_large()));
         }
         let left = self.left;
@@ -87,9 +90,17 @@ impl RequestBody {
                 Some(Ok(piece))
             }
             Err(error) => {
+                self.give_up();
                 self.kind = Kind::Failed(error.clone());
                 Some(Err(error))
             }
+        }
+    }
+
+    /// What follows on the connection is no request.
+    fn give_up(&self) {
+        if let Kind::Incoming(arriving) = &self.kind {
+            arriving.activity.end_keep_alive();
         }
     }
 
@@ -131,7 +142,7 @@ impl RequestBody {
     fn announced(&self) -> u64 {
         match &self.kind {
             Kind::Whole(body) => body.size_hint().lower(),
-            Kind::Incoming(body, _) => body.size_hint().lower(),
+            Kind::Incoming(arriving) => arriving.body.size_hint().lower(),
             Kind::Failed(_) => 0,
         }
     }
@@ -141,11 +152,7 @@ impl RequestBody {
             Kind::Whole(body) => data(body)
                 .await
                 .map(|piece| piece.map_err(BodyError::broken)),
-            Kind::Incoming(body, unread) => {
-                let piece = data(body).await;
-                unread.set(piece.is_some() && !body.is_end_stream());
-                piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
-            }
+            Kind::Incoming(arriving) => arriving.next().await,
             Kind::Failed(error) => Some(Err(error.clone())),
         }
     }
@@ -183,6 +190,7 @@ pub struct BodyError(Fault);
 enum Fault {
     TooLarge,
     Taken,
+    TimedOut(Duration),
     Broken(Arc<dyn error::Error + Send + Sync>),
 }
 
@@ -200,6 +208,11 @@ impl BodyError {
         matches!(self.0, Fault::TooLarge)
     }
 
+    /// Whether the client sent nothing for the server's [body time-out](crate::Server::body_timeout).
+    pub fn is_timed_out(&self) -> bool {
+        matches!(self.0, Fault::TimedOut(_))
+    }
+
     /// Whether an earlier stage has taken the body away.
     pub fn is_taken(&self) -> bool {
         matches!(self.0, Fault::Taken)
@@ -209,6 +222,7 @@ impl BodyError {
         let status = match self.0 {
             Fault::TooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
             Fault::Taken => return Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR),
+            Fault::TimedOut(_) => http::StatusCode::REQUEST_TIMEOUT,
             Fault::Broken(_) => http::StatusCode::BAD_REQUEST,
         };
         Problem::new(status).detail(self.to_string())
@@ -220,6 +234,9 @@ impl fmt::Display for BodyError {
         f.write_str(match self.0 {
             Fault::TooLarge => "the request body is larger than the limit",
             Fault::Taken => "an earlier stage has taken the request body",
+            Fault::TimedOut(gap) => {
+                return write!(f, "nothing of the request body came for {gap:?}");
+            }
             Fault::Broken(_) => "the request body broke off",
         })
     }
@@ -228,7 +245,7 @@ impl fmt::Display for BodyError {
 impl error::Error for BodyError {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &self.0 {
-            Fault::TooLarge | Fault::Taken => None,
+            Fault::TooLarge | Fault::Taken | Fault::TimedOut(_) => None,
             Fault::Broken(source) => Some(&**source),
         }
     }

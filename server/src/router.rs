@@ -15,7 +15,7 @@ use crate::{
     detached::Detached,
     extract::States,
     interceptors::{self, RequestId},
-    lifeline::Lifeline,
+    lifeline::Line,
     problem,
     routes::{Found, Matched, Table},
 };
@@ -101,16 +101,16 @@ impl Router {
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
         host: Host,
-    ) -> (Response, Lifeline) {
+        line: Line,
+    ) -> Response {
         let head = *request.method() == Method::HEAD;
         let Host { shutdown, detached } = host;
-        let lifeline = Lifeline::new();
         let identity = self
             .ids
             .as_deref()
             .map(|ids| ids.identify(request.headers()));
         let states = self.states.clone();
-        let exchange = Exchange::new(request, peer, shutdown, lifeline.line(), states);
+        let exchange = Exchange::new(request, peer, shutdown, line, states);
         let mut cx = match &identity {
             Some(identity) => Context::with_id(exchange, identity.id().clone()),
             None => Context::new(exchange),
@@ -135,7 +135,7 @@ impl Router {
         if let Some(identity) = identity {
             identity.show(response.headers_mut());
         }
-        (response, lifeline)
+        response
     }
 }
 

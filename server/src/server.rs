@@ -14,7 +14,7 @@ use tokio::{
 
 use crate::{
     Router, Shutdown,
-    connection::{self, Framing, Limits, REFUSED},
+    connection::{self, Framing, Limits},
     detached::{self, Detached},
     router::Host,
     shutdown::Phase,
@@ -41,6 +41,10 @@ use crate::{
 /// | setting | default | why |
 /// |---|---|---|
 /// | [`head_timeout`](Self::head_timeout) | 10 s | a client that sends no request must not hold its place |
+/// | [`keep_alive_timeout`](Self::keep_alive_timeout) | 60 s | an idle connection holds a descriptor and memory |
+/// | [`body_timeout`](Self::body_timeout) | 30 s | a client that stops in the middle of its body must not hold a stage: 408 |
+/// | [`write_timeout`](Self::write_timeout) | 30 s | a client that reads nothing must not hold what was made for it |
+/// | handler | none | what a handler may take is its own: [`Interrupts::after`](crate::Interrupts::after) |
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
 /// | [`trust_framing`](Self::trust_framing) | off | a request that is malformed, or that a proxy may read differently: 400 |
@@ -50,6 +54,9 @@ use crate::{
 /// | [`detached`](Self::detached) | 1024 | clients that come, have work detached and leave must not pile it up |
 /// | HTTP/2 streams | 256 a connection | bounds what one client can have open |
 /// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
+/// | HTTP/2 receive window | 1 MiB a connection | what a client may send ahead of who reads it |
+/// | HTTP/2 resets | 20 at a time | streams that are opened to be reset: the connection ends |
+/// | HTTP/2 pings | each 30 s, 20 s to answer | a peer whose network is gone is noticed |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
 #[derive(Debug)]
 pub struct Server {
@@ -92,25 +99,43 @@ impl Server {
     pub fn on(listener: TcpListener) -> Self {
         Self {
             listener,
-            limits: Limits {
-                head_timeout: Duration::from_secs(10),
-                head_bytes: 64 * 1024,
-                headers: 100,
-                framing: Framing::Guarded,
-                refused: REFUSED.into(),
-            },
+            limits: Limits::default(),
             grace: Duration::from_secs(30),
             detached: detached::LIMIT,
         }
     }
 
-    /// Sets how long a client may take to send the head of a request over HTTP/1.1, counted from the end of the response
-    /// before: a connection that is kept alive may be idle for no longer. A new connection has this time twice, first to show
-    /// which protocol it speaks; that is all that counts over HTTP/2. The connection is closed without an answer. Default is
-    /// 10 seconds.
+    /// Sets how long a client may take to send the head of a request: over HTTP/1.1 from its first byte to its last, else the
+    /// answer is 408 and the connection is closed. Counted from the connection's beginning, for both protocols, it is the time
+    /// in which the first request must have come: a connection of which no request has begun is closed without an answer.
+    /// Default is 10 seconds.
     #[must_use]
     pub fn head_timeout(mut self, timeout: Duration) -> Self {
         self.limits.head_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a connection that is kept alive may be without a request; then it is closed, over HTTP/2 with GOAWAY.
+    /// Default is 60 seconds, which is longer than most proxies keep theirs.
+    #[must_use]
+    pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.keep_alive_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the next piece of a request's body may take while a stage reads it; else reading fails with a
+    /// [`BodyError`](crate::BodyError) that is answered with 408. Default is 30 seconds.
+    #[must_use]
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.body_timeout = timeout;
+        self
+    }
+
+    /// Sets how long a client may take nothing of what is being sent to it; then the connection is cut off, over HTTP/2 the
+    /// stream that its client does not read. A stream that has nothing to send is not limited. Default is 30 seconds.
+    #[must_use]
+    pub fn write_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.write_timeout = timeout;
         self
     }
 

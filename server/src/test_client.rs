@@ -8,9 +8,10 @@ use peristyle_core::BoxError;
 
 use crate::{
     Body, RequestBody, Router, Shutdown,
+    activity::Activity,
     body::data,
     detached::{self, Detached},
-    outgoing::{Flushes, Outgoing},
+    outgoing::Outgoing,
     router::Host,
 };
 
@@ -129,9 +130,9 @@ impl TestRequest<'_> {
             detached: detached.clone(),
         };
         let to_head = *self.request.method() == Method::HEAD;
-        let (response, lifeline) = router.handle(self.request, None, host).await;
-        let flushes = Flushes::default();
-        TestResponse(Outgoing::respond(response, to_head, flushes, lifeline))
+        let (ongoing, line) = Activity::default().begin();
+        let response = router.handle(self.request, None, host, line).await;
+        TestResponse(Outgoing::respond(response, to_head, ongoing))
     }
 }
 

@@ -15,9 +15,10 @@ use tokio::{
 };
 
 use crate::{
+    activity::Activity,
     guard::{Guard, Place},
-    outgoing::Flushes,
-    request_body::Unread,
+    patience::{Awaited, Patience},
+    stall::Stall,
 };
 
 /// What HTTP/2 connections start with (RFC 9113, section 3.4).
@@ -48,9 +49,10 @@ pub(crate) async fn detect(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Pro
 pub(crate) struct Wire<I> {
     io: I,
     start: Bytes,
-    flushes: Flushes,
-    unread: Unread,
+    activity: Activity,
     guarded: Guarded,
+    patience: Option<Patience>,
+    stall: Stall,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -65,26 +67,38 @@ enum Guarded {
 /// it stands, and looks for it when the head has ended.
 const REFUSAL: &[u8] = b"\0\r\n\r\n";
 
+/// RFC 9110, section 15.5.9.
+const REQUEST_TIMEOUT: &[u8] =
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
 /// How long a client may go on sending what nobody reads. A connection that is closed at once is reset by what still comes,
 /// and the reset may overtake the response (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
 impl<I> Wire<I> {
-    pub(crate) fn new(
-        io: I,
-        start: Bytes,
-        flushes: Flushes,
-        unread: Unread,
-        guard: Option<Guard>,
-    ) -> Self {
+    /// `start` was read already. A peer that takes nothing of what is written for `write_timeout` is given up.
+    pub(crate) fn new(io: I, start: Bytes, activity: Activity, write_timeout: Duration) -> Self {
         Self {
             io,
             start,
-            flushes,
-            unread,
-            guarded: guard.map_or(Guarded::No, Guarded::Yes),
+            activity,
+            guarded: Guarded::No,
+            patience: None,
+            stall: Stall::new(write_timeout),
             linger: None,
         }
+    }
+
+    /// What is read passes this guard.
+    pub(crate) fn guarded(mut self, guard: Option<Guard>) -> Self {
+        self.guarded = guard.map_or(Guarded::No, Guarded::Yes);
+        self
+    }
+
+    /// Requests are waited for as long as this says.
+    pub(crate) fn patient(mut self, patience: Patience) -> Self {
+        self.patience = Some(patience);
+        self
     }
 
     /// Takes from what was read, all after the first `before` bytes, that which the guard refuses. Returns whether nothing is
@@ -107,7 +121,45 @@ impl<I> Wire<I> {
     }
 }
 
-impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
+impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
+    /// Reads; a request that does not come in time is the end of what is read.
+    fn poll_within_patience(
+        &mut self,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let read = Pin::new(&mut self.io).poll_read(cx, buffer);
+        let Some(patience) = &mut self.patience else {
+            return read;
+        };
+        if read.is_ready() {
+            patience.came(&self.activity);
+            return read;
+        }
+        let awaited = ready!(patience.poll(&self.activity, cx));
+        tracing::debug!(?awaited, "the client has sent nothing in time");
+        if awaited == Awaited::Head {
+            // Nothing else is being written. What the system does not take at once is lost on a client like this.
+            let _written = Pin::new(&mut self.io).poll_write(cx, REQUEST_TIMEOUT);
+        }
+        self.patience = None;
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<I> Wire<I> {
+    /// A response was written. hyper does not read again what had nothing to be read while it answered.
+    fn wait_for_the_next(&mut self, cx: &mut Context<'_>) {
+        let Some(patience) = &mut self.patience else {
+            return;
+        };
+        if patience.poll(&self.activity, cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+}
+
+impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -122,7 +174,7 @@ impl<I: AsyncRead + Unpin> AsyncRead for Wire<I> {
         } else if let Guarded::Refused(place) = this.guarded {
             return Poll::Ready(place.end());
         } else {
-            ready!(Pin::new(&mut this.io).poll_read(cx, buffer))?;
+            ready!(this.poll_within_patience(cx, buffer))?;
         }
         if this.refuses_all(before, buffer) {
             return self.poll_read(cx, buffer);
@@ -150,7 +202,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, bytes)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.io).poll_write(cx, bytes);
+        this.stall.poll(written, &this.activity, cx)
     }
 
     fn poll_write_vectored(
@@ -158,7 +212,9 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write_vectored(cx, slices)
+        let this = &mut *self;
+        let written = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
+        this.stall.poll(written, &this.activity, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -167,9 +223,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
 
     /// hyper flushes when its own buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.flushes.poll(cx);
-        ready!(Pin::new(&mut self.io).poll_flush(cx))?;
-        self.flushes.ended();
+        let this = &mut *self;
+        this.activity.flushing(cx);
+        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        ready!(this.stall.poll(flushed, &this.activity, cx))?;
+        this.activity.flushed();
+        this.wait_for_the_next(cx);
         Poll::Ready(Ok(()))
     }
 
@@ -177,14 +236,15 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         let refused = matches!(this.guarded, Guarded::Refused(_));
-        let mut sending = refused || this.unread.is_set();
+        let mut sending = refused || this.activity.is_unread();
         if let Some(deadline) = &mut this.linger {
             if deadline.as_mut().poll(cx).is_ready() {
                 return Poll::Ready(Ok(()));
             }
             sending = true;
         } else {
-            ready!(Pin::new(&mut this.io).poll_shutdown(cx))?;
+            let shut = Pin::new(&mut this.io).poll_shutdown(cx);
+            ready!(this.stall.poll(shut, &this.activity, cx))?;
         }
         while let Poll::Ready(length) = this.discard(cx)? {
             if length == 0 {
@@ -197,6 +257,12 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
         }
         let deadline = this.linger.get_or_insert_with(|| Box::pin(sleep(LINGER)));
         deadline.as_mut().poll(cx).map(Ok)
+    }
+}
+
+impl<I> Drop for Wire<I> {
+    fn drop(&mut self) {
+        self.activity.closed();
     }
 }
 

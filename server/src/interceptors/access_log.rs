@@ -1,31 +1,31 @@
 //! One line in the log for each exchange.
 
-use std::fmt;
+use std::{fmt, net::SocketAddr};
 
-use http::StatusCode;
-use peristyle_core::{Error, Interceptor, Name, Stages, Step};
-use tokio::time::Instant;
+use http::{Method, Uri};
+use peristyle_core::{Error, ExecutionId, Interceptor, Name, Stages, Step};
 use tracing::Level;
 
 use super::Trace;
-use crate::{Context, Exchange, Response, RouteInfo, problem};
+use crate::{Context, Ended, Exchange};
 
-/// An interceptor that logs each exchange once, when the response's head is made, as an event of `tracing` with the target
-/// `peristyle_server::access`.
+/// An interceptor that logs each exchange once, when its response has been sent or was cut off, as an event of `tracing` with
+/// the target `peristyle_server::access`.
 ///
 /// | field | what |
 /// |---|---|
 /// | `method`, `path` | of the request, without the query, which may have secrets |
 /// | `route` | the pattern of the route; absent when none matched |
-/// | `status` | of the response |
-/// | `micros` | from here to the response's head, in microseconds; how many bytes its body has, when and how it ends, is not known yet |
+/// | `status` | of the response; absent when there was none |
+/// | `bytes` | of the response's body: [`Ended::bytes`] |
+/// | `micros` | from the end of the request's head to the end of the exchange, in microseconds |
+/// | `exit` | how it ended: `served`, `left`, `aborted` or `shutdown`; see [`Exit`](crate::Exit) |
 /// | `id` | of the execution, as in its errors |
 /// | `peer` | the address of the client's end of the connection; absent where there is no socket |
 /// | `trace_id`, `span_id`, `parent_id` | of the [`Trace`] that a [`TraceContext`](super::TraceContext) inside or outside of this has left |
 ///
-/// The level is error for a status of the 500s, warn for the 400s, info for the rest. When the client leaves before there is a
-/// response, the event says so at debug level and has no status. An error that is still pending here has the status of the
-/// response that the router will make of it. Nothing is measured while no subscriber wants errors of this target.
+/// The level is error for a status of the 500s, warn for the 400s, info for the rest; debug where the client left before there
+/// was a response. Nothing is done while no subscriber wants errors of this target.
 ///
 /// ```
 /// use peristyle_core::{Link, handler};
@@ -43,9 +43,6 @@ pub struct AccessLog;
 
 const TARGET: &str = "peristyle_server::access";
 
-/// When the request came.
-struct Began(Instant);
-
 impl AccessLog {
     /// With the defaults.
     pub fn new() -> Self {
@@ -53,42 +50,59 @@ impl AccessLog {
     }
 }
 
+/// What the line says of the request; the exchange is gone when it is written.
+struct Line {
+    method: Method,
+    uri: Uri,
+    route: Option<String>,
+    id: ExecutionId,
+    peer: Option<SocketAddr>,
+    trace: Option<Trace>,
+}
+
 /// An event at a level, which must be known where it is written.
 macro_rules! event {
-    ($level:expr, $cx:ident, $status:expr, $message:literal) => {{
-        let trace = $cx.get::<Trace>();
+    ($level:expr, $line:ident, $ended:ident) => {{
+        let trace = $line.trace.as_ref();
         tracing::event!(
             target: TARGET,
             $level,
-            method = $cx.method().as_str(),
-            path = $cx.uri().path(),
-            route = $cx.route().map(RouteInfo::pattern),
-            status = $status,
-            micros = $cx.get().map(Began::micros),
-            id = %$cx.id(),
-            peer = $cx.peer().map(display),
+            method = $line.method.as_str(),
+            path = $line.uri.path(),
+            route = $line.route.as_deref(),
+            status = $ended.status().map(|status| status.as_u16()),
+            bytes = $ended.bytes(),
+            micros = u64::try_from($ended.elapsed().as_micros()).unwrap_or(u64::MAX),
+            exit = $ended.exit().as_str(),
+            id = %$line.id,
+            peer = $line.peer.map(display),
             trace_id = trace.map(|trace| display(Hex(trace.trace_id(), 32))),
             span_id = trace.map(|trace| display(Hex(trace.span_id().into(), 16))),
             parent_id = trace.and_then(Trace::parent_id).map(|id| display(Hex(id.into(), 16))),
-            $message
+            "exchange ended"
         );
     }};
 }
 
-fn log(cx: &Context, status: StatusCode) {
-    let number = status.as_u16();
-    if status.is_server_error() {
-        event!(Level::ERROR, cx, number, "answered");
-    } else if status.is_client_error() {
-        event!(Level::WARN, cx, number, "answered");
-    } else {
-        event!(Level::INFO, cx, number, "answered");
+impl Line {
+    fn of(cx: &Context) -> Self {
+        Self {
+            method: cx.method().clone(),
+            uri: cx.uri().clone(),
+            route: cx.route().map(|route| route.pattern().to_owned()),
+            id: cx.id().clone(),
+            peer: cx.peer(),
+            trace: cx.get::<Trace>().copied(),
+        }
     }
-}
 
-impl Began {
-    fn micros(&self) -> u64 {
-        u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX)
+    fn write(&self, ended: &Ended) {
+        match ended.status() {
+            None => event!(Level::DEBUG, self, ended),
+            Some(status) if status.is_server_error() => event!(Level::ERROR, self, ended),
+            Some(status) if status.is_client_error() => event!(Level::WARN, self, ended),
+            Some(_) => event!(Level::INFO, self, ended),
+        }
     }
 }
 
@@ -101,41 +115,34 @@ impl fmt::Display for Hex {
     }
 }
 
+/// On the way back all is known that the line says of the request.
+fn log_when_ended(cx: &Context) {
+    if tracing::enabled!(target: TARGET, Level::ERROR) {
+        let line = Line::of(cx);
+        cx.on_ended(move |ended| line.write(ended));
+    }
+}
+
 impl Interceptor<Exchange> for AccessLog {
     fn stages(&self) -> Stages {
-        Stages::ENTER | Stages::LEAVE | Stages::ERROR
+        Stages::LEAVE | Stages::ERROR
     }
 
     fn name(&self) -> Name {
         Name::new("access_log").expect("a valid name")
     }
 
-    fn enter<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
-        if tracing::enabled!(target: TARGET, Level::ERROR) {
-            cx.insert(Began(Instant::now()));
-        }
-        Step::next()
-    }
-
     fn leave<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
-        // Without a response the router makes one of this status.
-        let none = StatusCode::INTERNAL_SERVER_ERROR;
-        log(cx, cx.response().map_or(none, Response::status));
+        log_when_ended(cx);
         Step::next()
     }
 
-    fn error<'a>(&'a self, cx: &'a mut Context, error: Error) -> Step<'a, Exchange> {
-        log(cx, problem::status(&error));
+    fn error<'a>(&'a self, cx: &'a mut Context, _: Error) -> Step<'a, Exchange> {
+        log_when_ended(cx);
         Step::Absent
     }
 
     fn cancel(&self, cx: &mut Context) {
-        let status = None::<u16>;
-        event!(
-            Level::DEBUG,
-            cx,
-            status,
-            "the client left before it was answered"
-        );
+        log_when_ended(cx);
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod debug;
+mod ended;
 mod errors;
 mod exchange;
 mod extract;
@@ -13,6 +14,7 @@ mod hostile;
 mod http2;
 mod interceptors;
 mod interrupts;
+mod keep_alive;
 mod leaving;
 mod responses;
 mod routes;

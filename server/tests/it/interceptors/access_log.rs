@@ -95,23 +95,24 @@ async fn each_exchange_is_one_event_at_the_level_of_its_status() {
     let cases = [
         (
             "/hello/Ada?secret=1",
-            "INFO message=answered method=\"GET\" path=\"/hello/Ada\" route=\"/hello/{name}\" status=200 micros=3000",
+            "INFO message=exchange ended method=\"GET\" path=\"/hello/Ada\" route=\"/hello/{name}\" status=200 bytes=5 micros=3000 exit=\"served\"",
         ),
         (
             "/fail",
-            "WARN message=answered method=\"GET\" path=\"/fail\" route=\"/fail\" status=409 micros=0",
+            "WARN message=exchange ended method=\"GET\" path=\"/fail\" route=\"/fail\" status=409 bytes={} micros=0 exit=\"served\"",
         ),
         (
             "/none",
-            "WARN message=answered method=\"GET\" path=\"/none\" status=404 micros=0",
+            "WARN message=exchange ended method=\"GET\" path=\"/none\" status=404 bytes={} micros=0 exit=\"served\"",
         ),
         (
             "/panics",
-            "ERROR message=answered method=\"GET\" path=\"/panics\" route=\"/panics\" status=500 micros=0",
+            "ERROR message=exchange ended method=\"GET\" path=\"/panics\" route=\"/panics\" status=500 bytes={} micros=0 exit=\"served\"",
         ),
     ];
     for (uri, expected) in cases {
-        client.get(uri).send().await;
+        let body = client.get(uri).send().await.text().await.unwrap();
+        let expected = expected.replace("{}", &body.len().to_string());
         let logged: Vec<_> = lines.take().iter().map(|line| without_id(line)).collect();
         assert_eq!(logged, [expected]);
     }
@@ -124,6 +125,7 @@ async fn an_error_that_is_still_pending_has_the_status_of_its_response() {
     for (chain, status) in [([log(), refuse()], 409), ([log(), fails], 500)] {
         let response = super::greeter(chain).get("/").send().await;
         assert_eq!(response.status(), status);
+        drop(response.text().await);
         let logged = lines.take();
         assert_eq!(logged.len(), 1);
         assert!(
@@ -143,7 +145,7 @@ async fn a_client_that_leaves_is_one_event_at_debug_without_a_status() {
     tokio::time::advance(Duration::from_secs(1)).await;
     drop(sending);
     let logged: Vec<_> = lines.take().iter().map(|line| without_id(line)).collect();
-    let expected = "DEBUG message=the client left before it was answered method=\"GET\" path=\"/\" route=\"/\" micros=1000000";
+    let expected = "DEBUG message=exchange ended method=\"GET\" path=\"/\" route=\"/\" bytes=0 micros=1000000 exit=\"left\"";
     assert_eq!(logged, [expected]);
 }
 

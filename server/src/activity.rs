@@ -1,0 +1,312 @@
+//! What goes on on a connection: its exchanges, its streams, and what is still to be written.
+
+use std::{
+    mem,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::{Context, Waker},
+};
+
+use http::StatusCode;
+use peristyle_core::{BoxFuture, Control, End};
+use tokio::{sync::Notify, time::Instant};
+
+use crate::{
+    Exit,
+    lifeline::{Lifeline, Line},
+    progress::Progress,
+    wire::Protocol,
+};
+
+/// Shared by the parts of a connection. Without a connection nothing waits to be written.
+#[derive(Clone, Default)]
+pub(crate) struct Activity(Option<Arc<State>>);
+
+#[derive(Default)]
+struct State {
+    /// Requests whose head has come.
+    requests: AtomicUsize,
+    /// Exchanges that are not over.
+    open: AtomicUsize,
+    idle_since: Mutex<Option<Instant>>,
+    /// Why this side gave the connection up.
+    exit: OnceLock<Exit>,
+    /// The last body of a request has not been read to its end.
+    unread: AtomicBool,
+    /// The connection is not fit for another request.
+    ends: AtomicBool,
+    flush: Mutex<Flush>,
+    flushed: Arc<Notify>,
+    streams: Mutex<Streams>,
+}
+
+#[derive(Default)]
+struct Flush {
+    /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
+    connection: Option<Waker>,
+    /// Whether a flush always follows the last byte of a response. Over HTTP/2 another task may have flushed it already.
+    is_last: bool,
+    /// Exchanges that are over once all is written.
+    ending: Vec<Lifeline>,
+}
+
+#[derive(Default)]
+struct Streams {
+    controls: Vec<Control>,
+    draining: bool,
+}
+
+impl Activity {
+    pub(crate) fn of_connection(protocol: Protocol) -> Self {
+        Self(Some(Arc::new(State {
+            idle_since: Mutex::new(Some(Instant::now())),
+            flush: Mutex::new(Flush {
+                is_last: protocol == Protocol::Http1,
+                ..Flush::default()
+            }),
+            ..State::default()
+        })))
+    }
+
+    /// An exchange begins. The line is for it to watch its client.
+    pub(crate) fn begin(&self) -> (Ongoing, Line) {
+        if let Some(state) = &self.0 {
+            state.requests.fetch_add(1, Ordering::Relaxed);
+            state.open.fetch_add(1, Ordering::Relaxed);
+        }
+        let lifeline = Lifeline::new();
+        let line = lifeline.line();
+        let ongoing = Ongoing {
+            lifeline: Some(lifeline),
+            activity: self.clone(),
+            progress: None,
+        };
+        (ongoing, line)
+    }
+
+    /// How many requests have begun.
+    pub(crate) fn requests(&self) -> usize {
+        self.count(|state| &state.requests)
+    }
+
+    /// Whether an exchange is not over.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.count(|state| &state.open) > 0
+    }
+
+    fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
+        let state = self.0.as_deref();
+        state.map_or(0, |state| which(state).load(Ordering::Relaxed))
+    }
+
+    /// Since when no exchange is open; `None` while one is.
+    pub(crate) fn idle_since(&self) -> Option<Instant> {
+        let state = self.0.as_deref()?;
+        if self.is_busy() {
+            return None;
+        }
+        *lock(&state.idle_since)
+    }
+
+    pub(crate) fn set_unread(&self, unread: bool) {
+        if let Some(state) = &self.0 {
+            state.unread.store(unread, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_unread(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.unread.load(Ordering::Relaxed))
+    }
+
+    /// The response that comes is the last over HTTP/1.1.
+    pub(crate) fn end_keep_alive(&self) {
+        if let Some(state) = &self.0 {
+            state.ends.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn ends_keep_alive(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.ends.load(Ordering::Relaxed))
+    }
+
+    /// This side gives the connection up; what is open ends for this reason.
+    pub(crate) fn give_up(&self, exit: Exit, why: End) {
+        let Some(state) = &self.0 else { return };
+        // The first reason counts.
+        let _later = state.exit.set(exit);
+        let controls = lock(&state.streams).controls.clone();
+        for control in &controls {
+            control.cut(why);
+        }
+    }
+
+    /// A stream is open from here on; it is told to drain when the connection is, or was.
+    pub(crate) fn stream(&self, control: &Control) {
+        let Some(state) = &self.0 else { return };
+        let mut streams = lock(&state.streams);
+        streams.controls.retain(|control| control.end().is_none());
+        let draining = streams.draining;
+        streams.controls.push(control.clone());
+        drop(streams);
+        if draining {
+            control.drain();
+        }
+    }
+
+    pub(crate) fn drain(&self) {
+        let Some(state) = &self.0 else { return };
+        let mut streams = lock(&state.streams);
+        streams.draining = true;
+        let controls = streams.controls.clone();
+        drop(streams);
+        controls.iter().for_each(Control::drain);
+    }
+
+    /// The next flush to end.
+    pub(crate) fn next_flush(&self) -> BoxFuture<'static, ()> {
+        let Some(state) = &self.0 else {
+            return Box::pin(std::future::ready(()));
+        };
+        let flushed = Arc::clone(&state.flushed).notified_owned();
+        let connection = lock(&state.flush).connection.clone();
+        connection.iter().for_each(Waker::wake_by_ref);
+        Box::pin(flushed)
+    }
+
+    /// A flush begins, or goes on.
+    pub(crate) fn flushing(&self, cx: &Context<'_>) {
+        let Some(state) = &self.0 else { return };
+        match &mut lock(&state.flush).connection {
+            Some(waker) => waker.clone_from(cx.waker()),
+            none => *none = Some(cx.waker().clone()),
+        }
+    }
+
+    /// A flush has ended: all that the connection had is written.
+    pub(crate) fn flushed(&self) {
+        let Some(state) = &self.0 else { return };
+        let mut flush = lock(&state.flush);
+        if !flush.ending.is_empty() {
+            let ended = mem::take(&mut flush.ending);
+            drop(flush);
+            for lifeline in ended {
+                lifeline.end(Exit::Served);
+            }
+        }
+        state.flushed.notify_waiters();
+    }
+
+    /// Nothing more is written.
+    pub(crate) fn closed(&self) {
+        let Some(state) = &self.0 else { return };
+        let ending = mem::take(&mut lock(&state.flush).ending);
+        let exit = self.exit();
+        for lifeline in ending {
+            lifeline.end(exit);
+        }
+    }
+
+    /// How an exchange ends that is dropped now.
+    fn exit(&self) -> Exit {
+        let exit = self.0.as_ref().and_then(|state| state.exit.get());
+        exit.copied().unwrap_or(Exit::Left)
+    }
+
+    /// The response of an exchange was handed over whole.
+    fn complete(&self, lifeline: Lifeline) {
+        if let Some(state) = &self.0 {
+            let mut flush = lock(&state.flush);
+            if flush.is_last {
+                return flush.ending.push(lifeline);
+            }
+        }
+        lifeline.end(Exit::Served);
+    }
+
+    fn end(&self) {
+        let Some(state) = &self.0 else { return };
+        // Set before: idle since an earlier time would be too long.
+        if !lock(&state.flush).is_last {
+            *lock(&state.idle_since) = Some(Instant::now());
+        }
+        state.open.fetch_sub(1, Ordering::Release);
+    }
+}
+
+/// An exchange that is not over. Dropped before it is [complete](Self::complete), it ends as its connection does.
+pub(crate) struct Ongoing {
+    /// None when it is over.
+    lifeline: Option<Lifeline>,
+    activity: Activity,
+    progress: Option<Progress>,
+}
+
+impl Ongoing {
+    /// The response's head is known; its body may be a stream that the connection tells of its end.
+    pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {
+        if let Some(lifeline) = &mut self.lifeline {
+            lifeline.answered(status);
+        }
+        if let Some(control) = &control {
+            self.activity.stream(control);
+        }
+        self.progress = Progress::of_task(control);
+    }
+
+    /// The connection asks for the next piece of the body, and has passed on all before.
+    pub(crate) fn asked(&self) {
+        if let Some(progress) = &self.progress {
+            progress.asked();
+        }
+    }
+
+    /// A piece of the body goes to the connection.
+    pub(crate) fn sent(&mut self, bytes: u64) {
+        if let Some(lifeline) = &mut self.lifeline {
+            lifeline.sent(bytes);
+        }
+        if let Some(progress) = &self.progress {
+            progress.sent();
+        }
+    }
+
+    /// The next flush of the connection to end.
+    pub(crate) fn next_flush(&self) -> BoxFuture<'static, ()> {
+        self.activity.next_flush()
+    }
+
+    /// The whole response was handed over.
+    pub(crate) fn complete(&mut self) {
+        if let Some(lifeline) = self.lifeline.take() {
+            self.activity.complete(lifeline);
+        }
+    }
+
+    /// The response is cut off on this side.
+    pub(crate) fn abort(&mut self) {
+        if let Some(lifeline) = self.lifeline.take() {
+            lifeline.end(Exit::Aborted);
+        }
+    }
+}
+
+impl Drop for Ongoing {
+    fn drop(&mut self) {
+        let stalled = self.progress.as_ref().is_some_and(Progress::has_stalled);
+        if stalled || std::thread::panicking() {
+            self.abort();
+        } else if let Some(lifeline) = self.lifeline.take() {
+            lifeline.end(self.activity.exit());
+        }
+        self.activity.end();
+    }
+}
+
+/// Nothing foreign runs with one of these locked.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

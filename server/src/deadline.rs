@@ -1,0 +1,83 @@
+//! A deadline that is moved often and seldom reached.
+
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// Moving it is no more than a store: its timer is moved when it rings too early, or would ring too late.
+#[derive(Debug, Default)]
+pub(crate) struct Deadline {
+    at: Option<Instant>,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Deadline {
+    /// A deadline that is never reached until it is set.
+    pub(crate) fn new() -> Self {
+        Self::default()
+    }
+
+    /// Moves it. Farther away than the clock goes is never.
+    pub(crate) fn set(&mut self, from: Instant, after: Duration) {
+        self.at = from.checked_add(after);
+    }
+
+    /// Whether it has passed; if not, the task is woken when it has.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.at else {
+            return Poll::Pending;
+        };
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if timer.deadline() > at {
+            timer.as_mut().reset(at);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if timer.deadline() >= at {
+                return Poll::Ready(());
+            }
+            timer.as_mut().reset(at);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    /// When a deadline rings that was set to these seconds, one after the other, each one polled.
+    async fn rings_after(seconds: &[u64]) -> u64 {
+        let start = Instant::now();
+        let mut deadline = Deadline::new();
+        for &seconds in seconds {
+            deadline.set(start, Duration::from_secs(seconds));
+            let polled = poll_fn(|cx| Poll::Ready(deadline.poll(cx))).await;
+            assert_eq!(polled, Poll::Pending);
+        }
+        poll_fn(|cx| deadline.poll(cx)).await;
+        start.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_rings_where_it_was_moved_to_last() {
+        assert_eq!(rings_after(&[10]).await, 10);
+        assert_eq!(rings_after(&[10, 60]).await, 60);
+        assert_eq!(rings_after(&[60, 10]).await, 10);
+        assert_eq!(rings_after(&[10, 20, 5, 30, 15]).await, 15);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_is_too_far_away_never_rings() {
+        let mut deadline = Deadline::new();
+        deadline.set(Instant::now(), Duration::MAX);
+        let ring = poll_fn(|cx| deadline.poll(cx));
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert!(tokio::time::timeout(day, ring).await.is_err());
+    }
+}
