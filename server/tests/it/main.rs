@@ -14,6 +14,7 @@ mod http2;
 mod interceptors;
 mod interrupts;
 mod leaving;
+mod per_core;
 mod responses;
 mod routes;
 mod routes_groups;
