@@ -16,6 +16,7 @@ mod interceptors;
 mod interrupts;
 mod keep_alive;
 mod leaving;
+mod per_core;
 mod responses;
 mod routes;
 mod routes_groups;

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    num::NonZeroUsize,
     pin::Pin,
     sync::Mutex,
     task::{Context as TaskContext, Poll},
@@ -14,7 +15,7 @@ use http_body::Frame;
 use peristyle_core::{
     BoxError, Control, Controlled, End, Interceptor, Link, Name, Stages, Step, before,
 };
-use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server};
+use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server, Threads};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -30,23 +31,31 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
         .expect("it happens soon")
 }
 
-pub(crate) struct Running {
+/// A server on the runtime of the test, or with so many threads of its own.
+pub(crate) struct RunningOn<const THREADS: usize> {
     pub(crate) address: SocketAddr,
     end: oneshot::Sender<()>,
     serving: JoinSet<()>,
 }
 
-impl Running {
+pub(crate) type Running = RunningOn<0>;
+
+impl<const THREADS: usize> RunningOn<THREADS> {
     pub(crate) async fn start(router: Router) -> Self {
         Self::start_with(router, |server| server).await
     }
 
     pub(crate) async fn start_with(router: Router, set: impl FnOnce(Server) -> Server) -> Self {
-        let server = set(Server::bind("127.0.0.1:0").await.unwrap());
+        let threads = NonZeroUsize::new(THREADS).map_or(Threads::Shared, Threads::Count);
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        let server = set(server.threads(threads));
         let address = server.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
-        serving.spawn(server.serve_until(router, async { drop(ended.await) }));
+        serving.spawn(async {
+            let end = async { drop(ended.await) };
+            server.serve_until(router, end).await.unwrap();
+        });
         Self {
             address,
             end,
