@@ -82,6 +82,7 @@ impl Activity {
             lifeline: Some(lifeline),
             activity: self.clone(),
             progress: None,
+            passed_on: false,
         };
         (ongoing, line)
     }
@@ -189,13 +190,9 @@ impl Activity {
     /// A flush has ended: all that the connection had is written.
     pub(crate) fn flushed(&self) {
         let Some(state) = &self.0 else { return };
-        let mut flush = lock(&state.flush);
-        if !flush.ending.is_empty() {
-            let ended = mem::take(&mut flush.ending);
-            drop(flush);
-            for lifeline in ended {
-                lifeline.end(Exit::Served);
-            }
+        let ending = mem::take(&mut lock(&state.flush).ending);
+        if !ending.is_empty() {
+            state.served(ending);
         }
         state.flushed.notify_waiters();
     }
@@ -216,15 +213,17 @@ impl Activity {
         exit.copied().unwrap_or(Exit::Left)
     }
 
-    /// The response of an exchange was handed over whole.
-    fn complete(&self, lifeline: Lifeline) {
+    /// The response of an exchange was handed over whole. Returns whether it is still to be written.
+    fn complete(&self, lifeline: Lifeline) -> bool {
         if let Some(state) = &self.0 {
             let mut flush = lock(&state.flush);
             if flush.is_last {
-                return flush.ending.push(lifeline);
+                flush.ending.push(lifeline);
+                return true;
             }
         }
         lifeline.end(Exit::Served);
+        false
     }
 
     fn end(&self) {
@@ -237,12 +236,28 @@ impl Activity {
     }
 }
 
+impl State {
+    /// Leaves the room that the list has for the next ones.
+    fn served(&self, mut ending: Vec<Lifeline>) {
+        self.open.fetch_sub(ending.len(), Ordering::Relaxed);
+        for lifeline in ending.drain(..) {
+            lifeline.end(Exit::Served);
+        }
+        let flush = &mut *lock(&self.flush);
+        if flush.ending.is_empty() {
+            flush.ending = ending;
+        }
+    }
+}
+
 /// An exchange that is not over. Dropped before it is [complete](Self::complete), it ends as its connection does.
 pub(crate) struct Ongoing {
     /// None when it is over.
     lifeline: Option<Lifeline>,
     activity: Activity,
     progress: Option<Progress>,
+    /// The connection ends it, when all is written.
+    passed_on: bool,
 }
 
 impl Ongoing {
@@ -282,7 +297,7 @@ impl Ongoing {
     /// The whole response was handed over.
     pub(crate) fn complete(&mut self) {
         if let Some(lifeline) = self.lifeline.take() {
-            self.activity.complete(lifeline);
+            self.passed_on = self.activity.complete(lifeline);
         }
     }
 
@@ -302,7 +317,9 @@ impl Drop for Ongoing {
         } else if let Some(lifeline) = self.lifeline.take() {
             lifeline.end(self.activity.exit());
         }
-        self.activity.end();
+        if !self.passed_on {
+            self.activity.end();
+        }
     }
 }
 

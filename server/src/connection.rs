@@ -195,11 +195,12 @@ impl Connection<'_> {
             biased;
             result = connection.as_mut() => return result,
             () = self.shutdown.requested() => {}
-            () = idle => overdue = Some(self.idle()),
+            () = idle => overdue = Some(self.overdue()),
         }
         wind_down(connection.as_mut());
         self.activity.drain();
         tokio::select! {
+            biased;
             result = connection => result,
             () = self.shutdown.reached(Phase::Forced) => {
                 self.activity.give_up(Exit::Shutdown, End::Deadline);
@@ -207,6 +208,14 @@ impl Connection<'_> {
             }
             () = forever_unless(overdue) => Ok(()),
         }
+    }
+
+    /// Resolves when an idle connection that was told to end has had the time to. One that was never used has none.
+    async fn overdue(self) {
+        if self.activity.requests() > 0 {
+            sleep(self.limits.write_timeout).await;
+        }
+        self.idle().await;
     }
 
     /// Resolves when no exchange has been open for as long as the next is waited for.

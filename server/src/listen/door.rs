@@ -12,7 +12,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 #[cfg(feature = "tls")]
 use super::Tls;
-use super::{Listener, Socket, Stream, unix::SocketFile};
+use super::{Listener, Socket, Stream, handed::Handed, unix::SocketFile};
 
 /// A client that has come in.
 #[derive(Debug)]
@@ -45,6 +45,7 @@ enum Registered {
         UnixListener,
         #[expect(dead_code, reason = "it is dropped")] Option<SocketFile>,
     ),
+    Handed(Handed),
 }
 
 impl Doors {
@@ -82,7 +83,7 @@ impl Doors {
 
     /// A client that has connected already, of whom the runtime may not know yet. Listeners that have none are closed.
     pub(crate) fn last(&mut self) -> Option<Arrived> {
-        while let Some(door) = self.doors.last() {
+        while let Some(door) = self.doors.last_mut() {
             match door.accept_now() {
                 Ok(arrived) => return Some(arrived),
                 Err(_none) => drop(self.doors.pop()),
@@ -101,8 +102,8 @@ impl Door {
         })
     }
 
-    fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<io::Result<Arrived>> {
-        let (stream, peer) = match &self.socket {
+    fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arrived>> {
+        let (stream, peer) = match &mut self.socket {
             Registered::Tcp(listener) => {
                 let (stream, peer) = ready!(listener.poll_accept(cx))?;
                 (Stream::Tcp(stream), Some(canonical(peer)))
@@ -111,6 +112,7 @@ impl Door {
                 let (stream, _) = ready!(listener.poll_accept(cx))?;
                 (Stream::Unix(stream), None)
             }
+            Registered::Handed(handed) => (Stream::Handed(ready!(handed.poll_next(cx))), None),
         };
         Poll::Ready(Ok(self.arrived(stream, peer)))
     }
@@ -124,16 +126,20 @@ impl Door {
         }
     }
 
-    fn accept_now(&self) -> io::Result<Arrived> {
-        let (stream, peer) = match &self.socket {
+    fn accept_now(&mut self) -> io::Result<Arrived> {
+        let (stream, peer) = match &mut self.socket {
             Registered::Tcp(listener) => {
-                let (socket, peer) = accept_now(&SockRef::from(listener))?;
+                let (socket, peer) = accept_now(&SockRef::from(&*listener))?;
                 let stream = TcpStream::from_std(socket.into())?;
                 (Stream::Tcp(stream), peer.as_socket().map(canonical))
             }
             Registered::Unix(listener, _) => {
-                let (socket, _) = accept_now(&SockRef::from(listener))?;
+                let (socket, _) = accept_now(&SockRef::from(&*listener))?;
                 (Stream::Unix(UnixStream::from_std(socket.into())?), None)
+            }
+            Registered::Handed(handed) => {
+                let handed = handed.try_next().ok_or(io::ErrorKind::WouldBlock)?;
+                (Stream::Handed(handed), None)
             }
         };
         Ok(self.arrived(stream, peer))
@@ -169,6 +175,7 @@ impl Socket {
                 listener.set_nonblocking(true)?;
                 Registered::Unix(UnixListener::from_std(listener)?, file)
             }
+            Self::Handed(handed) => Registered::Handed(handed),
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Where clients come in: addresses, Unix sockets, and sockets that were open when the process began.
 
 mod door;
+mod handed;
 #[cfg(feature = "inherited")]
 mod inherited;
 #[cfg(feature = "tls")]
@@ -18,15 +19,19 @@ use std::{
     path::Path,
 };
 
-use tokio::net::{TcpListener, ToSocketAddrs, lookup_host};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpListener, ToSocketAddrs, lookup_host},
+    sync::mpsc,
+};
 
 #[cfg(feature = "tls")]
 pub use self::tls::{Tls, TlsError};
-use self::unix::SocketFile;
 pub(crate) use self::{
     door::{Arrived, Doors},
     stream::Stream,
 };
+use self::{handed::Handed, unix::SocketFile};
 
 /// A socket that clients connect to, and whether they speak TLS on it.
 ///
@@ -47,6 +52,7 @@ enum Socket {
     /// With the runtime that it was made on.
     Registered(TcpListener),
     Unix(UnixListener, Option<SocketFile>),
+    Handed(Handed),
 }
 
 /// How many clients may wait to be accepted.
@@ -97,6 +103,43 @@ impl Listener {
         unix::listen(path.as_ref(), Some(mode)).map(Self::of_file)
     }
 
+    /// Serves what is sent to this channel, each as one connection: an in-memory [`duplex`](tokio::io::duplex) in a test, or a
+    /// socket that the program has accepted or configured itself. Such a connection has no
+    /// [`peer`](crate::Exchange::peer) address and no socket options are set on it; it is limited and drained like any other.
+    /// [Threads of the server's own](crate::Threads) cannot share the channel: serving on them is an error.
+    ///
+    /// All time-outs are tokio's: with its clock paused, a server that listens so runs through hours in no time.
+    ///
+    /// ```
+    /// use peristyle_core::handler;
+    /// use peristyle_server::{Context, Listener, Routes, Server};
+    /// use tokio::{io::{AsyncReadExt, AsyncWriteExt, duplex}, sync::mpsc, time::Instant};
+    ///
+    /// # #[tokio::main(flavor = "current_thread", start_paused = true)]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let router = Routes::new().get("/", handler(async |_: &mut Context| "hello")).build()?;
+    /// let (connect, connections) = mpsc::channel(1);
+    /// let (mut client, connection) = duplex(1024);
+    /// connect.send(connection).await?;
+    /// let idle = async {
+    ///     client.write_all(b"GET / HTTP/1.1\r\nhost: example.org\r\n\r\n").await.unwrap();
+    ///     let mut answer = String::new();
+    ///     client.read_to_string(&mut answer).await.unwrap();
+    ///     assert!(answer.ends_with("\r\n\r\nhello"));
+    /// };
+    /// let started = Instant::now();
+    /// Server::on(Listener::handed(connections)).serve_until(router, idle).await?;
+    /// assert_eq!(started.elapsed().as_secs(), 60);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn handed<I>(connections: mpsc::Receiver<I>) -> Self
+    where
+        I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        Socket::Handed(Handed::new(connections)).into()
+    }
+
     fn of_file((listener, file): (UnixListener, SocketFile)) -> Self {
         Socket::Unix(listener, Some(file)).into()
     }
@@ -118,7 +161,7 @@ impl Listener {
         match &self.socket {
             Socket::Bound(listener) | Socket::Given(listener) => listener.local_addr().map(Some),
             Socket::Registered(listener) => listener.local_addr().map(Some),
-            Socket::Unix(..) => Ok(None),
+            Socket::Unix(..) | Socket::Handed(_) => Ok(None),
         }
     }
 
@@ -136,6 +179,7 @@ impl Listener {
             Socket::Given(listener) => Socket::Given(listener.try_clone()?),
             Socket::Registered(listener) => Socket::Given(tcp::same(listener)?),
             Socket::Unix(listener, file) => Socket::Unix(listener.try_clone()?, file.clone()),
+            Socket::Handed(_) => return Err(io::ErrorKind::Unsupported.into()),
         };
         Ok(Self {
             socket,

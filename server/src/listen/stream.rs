@@ -1,6 +1,7 @@
 //! A client's connection, whichever kind of socket it came through.
 
 use std::{
+    fmt,
     io::{self, IoSlice},
     pin::Pin,
     task::{Context, Poll},
@@ -11,12 +12,12 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use super::tcp;
+use super::{handed::Transport, tcp};
 
-#[derive(Debug)]
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
+    Handed(Box<dyn Transport>),
 }
 
 impl Stream {
@@ -24,7 +25,7 @@ impl Stream {
     pub(crate) fn configure(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => tcp::configure(stream),
-            Self::Unix(_) => Ok(()),
+            Self::Unix(_) | Self::Handed(_) => Ok(()),
         }
     }
 }
@@ -35,8 +36,19 @@ macro_rules! socket {
         match $this {
             Self::Tcp(stream) => Pin::new(stream).$method($($argument),*),
             Self::Unix(stream) => Pin::new(stream).$method($($argument),*),
+            Self::Handed(stream) => Pin::new(stream).$method($($argument),*),
         }
     };
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(stream) => stream.fmt(f),
+            Self::Unix(stream) => stream.fmt(f),
+            Self::Handed(_) => f.write_str("Handed(..)"),
+        }
+    }
 }
 
 impl AsyncRead for Stream {
@@ -70,6 +82,7 @@ impl AsyncWrite for Stream {
         match self {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
+            Self::Handed(stream) => stream.is_write_vectored(),
         }
     }
 

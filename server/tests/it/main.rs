@@ -26,3 +26,4 @@ mod shutdown;
 mod streams;
 mod support;
 mod test_client;
+mod timeouts;

@@ -15,9 +15,11 @@ use http_body::Frame;
 use peristyle_core::{
     BoxError, Control, Controlled, End, Interceptor, Link, Name, Stages, Step, before,
 };
-use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server, Threads};
+use peristyle_server::{
+    Context, Disconnected, Exchange, Listener, Response, Router, Server, Threads,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -82,6 +84,43 @@ impl<const THREADS: usize> RunningOn<THREADS> {
 
     pub(crate) async fn ended(self) {
         finished(self.end()).await;
+    }
+}
+
+/// A server whose clients connect in memory, so that its clock can be paused.
+pub(crate) struct InMemory {
+    connect: mpsc::Sender<DuplexStream>,
+    end: oneshot::Sender<()>,
+    serving: JoinSet<()>,
+}
+
+impl InMemory {
+    pub(crate) fn start(router: Router, set: impl FnOnce(Server) -> Server) -> Self {
+        let (connect, connections) = mpsc::channel(16);
+        let server = set(Server::on(Listener::handed(connections)));
+        let (end, ended) = oneshot::channel();
+        let mut serving = JoinSet::new();
+        serving.spawn(async move {
+            let end = async { drop(ended.await) };
+            server.serve_until(router, end).await.unwrap();
+        });
+        Self {
+            connect,
+            end,
+            serving,
+        }
+    }
+
+    /// A connection that holds so many bytes each way.
+    pub(crate) async fn connect(&self, bytes: usize) -> DuplexStream {
+        let (client, connection) = duplex(bytes);
+        self.connect.send(connection).await.unwrap();
+        client
+    }
+
+    pub(crate) fn end(self) -> JoinSet<()> {
+        self.end.send(()).unwrap();
+        self.serving
     }
 }
 
