@@ -124,9 +124,14 @@ pub(crate) async fn serve<I>(
             .await
         }
     };
-    if let Err(error) = result {
-        let cause = error.source().map(ToString::to_string);
-        tracing::debug!(%error, cause, "connection ended early");
+    match result {
+        Ok(()) => {}
+        // A body that failed has been logged, with the id of its exchange.
+        Err(error) if error.is_user() && error.source().is_some() => {}
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::debug!(%error, cause, "connection ended early");
+        }
     }
 }
 
@@ -203,8 +208,8 @@ impl Service<Request<Incoming>> for Exchanges {
             let head = *request.method() == Method::HEAD;
             let request = request.map(|body| RequestBody::incoming(body, unread));
             if refused {
-                let response = not_implemented(request.version());
-                return Ok(Outgoing::respond(response, head, flushes, Lifeline::new()));
+                let (response, lifeline) = not_implemented(&router, &request);
+                return Ok(Outgoing::respond(response, head, flushes, lifeline));
             }
             let (mut response, lifeline) = router.handle(request, peer, host).await;
             if let Some(control) = response.extensions_mut().remove::<Control>() {
@@ -216,13 +221,14 @@ impl Service<Request<Incoming>> for Exchanges {
 }
 
 /// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
-fn not_implemented(version: Version) -> crate::Response {
-    let mut response = Problem::new(StatusCode::NOT_IMPLEMENTED).render(None);
-    if version < Version::HTTP_2 {
+fn not_implemented(router: &Router, request: &Request<RequestBody>) -> (crate::Response, Lifeline) {
+    let problem = Problem::new(StatusCode::NOT_IMPLEMENTED);
+    let (mut response, lifeline) = router.refuse(request.headers(), &problem);
+    if request.version() < Version::HTTP_2 {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
-    response
+    (response, lifeline)
 }
 
 /// The streams that a connection has open, and whether it is draining.

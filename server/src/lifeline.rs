@@ -8,11 +8,17 @@ use std::{
     task::{Context, Poll},
 };
 
+use peristyle_core::ExecutionId;
 use tokio::sync::Notify;
 
 /// Owned by what serves the client: first the future of the response, then its body. Dropped before
 /// [`served`](Self::served) it tells that the client left.
-pub(crate) struct Lifeline(Line);
+#[derive(Debug)]
+pub(crate) struct Lifeline {
+    line: Line,
+    /// Of the execution that made the response.
+    id: ExecutionId,
+}
 
 /// How an exchange came to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,29 +31,28 @@ pub enum Exit {
 }
 
 impl Lifeline {
-    pub(crate) fn new() -> Self {
-        Self(Line::default())
+    pub(crate) fn new(id: ExecutionId) -> Self {
+        let line = Line::default();
+        Self { line, id }
+    }
+
+    pub(crate) fn id(&self) -> &ExecutionId {
+        &self.id
     }
 
     /// For the exchange, to be watched there.
     pub(crate) fn line(&self) -> Line {
-        self.0.clone()
+        self.line.clone()
     }
 
     pub(crate) fn served(&self) {
-        self.0.end(Exit::Served);
+        self.line.end(Exit::Served);
     }
 }
 
 impl Drop for Lifeline {
     fn drop(&mut self) {
-        self.0.end(Exit::Left);
-    }
-}
-
-impl fmt::Debug for Lifeline {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Lifeline").field(&self.0).finish()
+        self.line.end(Exit::Left);
     }
 }
 
@@ -127,7 +132,7 @@ mod tests {
     #[test]
     fn who_watches_before_and_who_watches_after_learn_the_same_end() {
         for (served, exit) in [(true, Exit::Served), (false, Exit::Left)] {
-            let lifeline = Lifeline::new();
+            let lifeline = Lifeline::new(ExecutionId::next());
             let line = lifeline.line();
             let mut before = task::spawn(line.watch());
             assert_pending!(before.poll());

@@ -8,12 +8,12 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture};
 use tokio::sync::Notify;
 
-use crate::{Body, Problem, Response, lifeline::Lifeline};
+use crate::{Body, Response, causes::Causes, lifeline::Lifeline};
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -33,7 +33,7 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The response with its body as it is sent. One that is known not to have its declared length is a 500 instead.
+    /// The response with its body as it is sent.
     pub(crate) fn respond(
         response: Response,
         to_head: bool,
@@ -41,18 +41,6 @@ impl Outgoing {
         lifeline: Lifeline,
     ) -> http::Response<Self> {
         let declared = (!to_head).then(|| declared(response.headers())).flatten();
-        let possible = response.body().size_hint();
-        let too_long = |declared| possible.lower() > declared;
-        if let Some(declared) = declared.filter(|&declared| too_long(declared)) {
-            let length = possible.lower();
-            tracing::error!(
-                declared,
-                length,
-                "a response's body has not its declared length"
-            );
-            let response = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(None);
-            return response.map(|body| Self::new(body, None, flushes, lifeline));
-        }
         response.map(|body| Self::new(body, declared, flushes, lifeline))
     }
 
@@ -124,7 +112,7 @@ fn length(frame: &Frame<Bytes>) -> u64 {
 }
 
 /// The length that a head declares.
-fn declared(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -174,9 +162,8 @@ impl http_body::Body for Outgoing {
                     return Poll::Ready(frame.map(Ok));
                 }
                 Err(error) => {
-                    if error.is::<TooShort>() || error.is::<TooLong>() {
-                        tracing::error!(%error, "a response is cut off");
-                    }
+                    let (id, causes) = (this.lifeline.id(), Causes(&*error));
+                    tracing::error!(%id, error = %causes, "a response is cut off");
                     this.failure = Some((error, this.flushes.next()));
                 }
             }
@@ -256,6 +243,7 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use peristyle_core::ExecutionId;
     use tokio_test::{assert_pending, assert_ready, task};
 
     use super::*;
@@ -276,7 +264,8 @@ mod tests {
 
     fn broken(flushes: &Flushes) -> Outgoing {
         let body = Body::new(Broken);
-        Outgoing::new(body, None, flushes.clone(), Lifeline::new())
+        let lifeline = Lifeline::new(ExecutionId::next());
+        Outgoing::new(body, None, flushes.clone(), lifeline)
     }
 
     /// What flushes may have written all before, and would then never be polled again.

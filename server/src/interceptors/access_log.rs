@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Level;
 
 use super::Trace;
-use crate::{Context, Exchange, Response, RouteInfo, problem};
+use crate::{Context, Exchange, RouteInfo, problem};
 
 /// An interceptor that logs each exchange once, when the response's head is made, as an event of `tracing` with the target
 /// `peristyle_server::access`.
@@ -23,7 +23,7 @@ use crate::{Context, Exchange, Response, RouteInfo, problem};
 /// | `peer` | the address of the client's end of the connection; absent where there is no socket |
 /// | `trace_id`, `span_id`, `parent_id` | of the [`Trace`] that a [`TraceContext`](super::TraceContext) inside or outside of this has left |
 ///
-/// The level is error for a status of the 500s, warn for the 400s, info for the rest. When the client leaves before there is a
+/// The level is error for a status of the 500s, warn for the 400s and for a 503 with a `Retry-After`, info for the rest. When the client leaves before there is a
 /// response, the event says so at debug level and has no status. An error that is still pending here has the status of the
 /// response that the router will make of it. Nothing is measured while no subscriber wants errors of this target.
 ///
@@ -75,11 +75,11 @@ macro_rules! event {
     }};
 }
 
-fn log(cx: &Context, status: StatusCode) {
+fn log(cx: &Context, status: StatusCode, fault: bool) {
     let number = status.as_u16();
-    if status.is_server_error() {
+    if fault {
         event!(Level::ERROR, cx, number, "answered");
-    } else if status.is_client_error() {
+    } else if status.is_client_error() || status.is_server_error() {
         event!(Level::WARN, cx, number, "answered");
     } else {
         event!(Level::INFO, cx, number, "answered");
@@ -119,13 +119,18 @@ impl Interceptor<Exchange> for AccessLog {
 
     fn leave<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
         // Without a response the router makes one of this status.
-        let none = StatusCode::INTERNAL_SERVER_ERROR;
-        log(cx, cx.response().map_or(none, Response::status));
+        let none = (StatusCode::INTERNAL_SERVER_ERROR, true);
+        let (status, fault) = cx.response().map_or(none, |response| {
+            let status = response.status();
+            (status, problem::is_fault(status, response.headers()))
+        });
+        log(cx, status, fault);
         Step::next()
     }
 
     fn error<'a>(&'a self, cx: &'a mut Context, error: Error) -> Step<'a, Exchange> {
-        log(cx, problem::status(&error));
+        let problem = problem::of(&error);
+        log(cx, problem.status(), problem.is_fault());
         Step::Absent
     }
 

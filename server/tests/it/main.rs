@@ -14,6 +14,8 @@ mod http2;
 mod interceptors;
 mod interrupts;
 mod leaving;
+mod lines;
+mod logged;
 mod responses;
 mod routes;
 mod routes_groups;
