@@ -157,3 +157,21 @@ impl fmt::Display for Suppressed<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use peristyle_core::{Chain, Context, before};
+
+    use super::*;
+
+    #[test]
+    fn of_many_suppressed_errors_some_are_told() {
+        let retry = |_: &mut Context<u8>, _: Error| Err::<(), _>("no");
+        let links = (0..40).map(|_| on_error(retry).named("retry"));
+        let raise = before(|_: &mut Context<u8>| Err::<(), _>("boom"));
+        let chain = Chain::new(links.chain([raise]));
+        let error = chain.run_now(&mut Context::new(0)).unwrap_err();
+        let told = Suppressed::of(&error).unwrap().to_string();
+        assert_eq!(told, ["error of `retry` failed: no"; MOST].join("; "));
+    }
+}

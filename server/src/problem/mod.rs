@@ -22,7 +22,8 @@ use crate::{IntoResponse, Response};
 /// Return one from a handler or a stage to answer with it. Of other errors, an argument that could not be extracted is answered
 /// as its [`Rejection`](crate::Rejection) says, a request body that could not be read with 413 or 400, and a stage that was
 /// [`Interrupted`](crate::Interrupted) with 503. An error of any other type is a 500 that says nothing of what went wrong
-/// inside, unless the router is for [development](crate::Router::development).
+/// inside, unless the router is for [development](crate::Router::development). So is a problem that another error holds, such
+/// as an `anyhow::Error`.
 ///
 /// ```
 /// use http::StatusCode;
@@ -50,11 +51,11 @@ use crate::{IntoResponse, Response};
 ///
 /// # The log
 ///
-/// Each error is one event of `tracing`, with the fields `id`, `status`, `error` (with its causes), and `suppressed` when it
-/// displaced others. The level is error for a status of the 500s and debug for others. It is debug also for a 503 with a
-/// `Retry-After`, such as those of [`ConcurrencyLimit`](crate::interceptors::ConcurrencyLimit): a server that refuses requests
-/// because it has too much to do must not be kept busy by its log. A body that fails while it is sent is an event of level
-/// error with the same id; its response has been sent by then.
+/// Each error that no other interceptor has handled is one event of `tracing`, with the fields `id`, `status`, `error` (with its
+/// causes), and `suppressed` when it displaced others. The level is error for a status of the 500s and debug for others. It is
+/// debug also for a 503 with a `Retry-After`, such as those of [`ConcurrencyLimit`](crate::interceptors::ConcurrencyLimit): a
+/// server that refuses requests because it has too much to do must not be kept busy by its log. A body that fails while it is
+/// sent is an event of level error with the same id, which its response no longer shows.
 ///
 /// # Rendering errors in other ways
 ///
