@@ -2,7 +2,10 @@
 
 use std::{
     fmt::{self, Write},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use tracing::{
@@ -17,15 +20,21 @@ use tracing::{
 pub(crate) struct Lines {
     wanted: fn(&Metadata<'_>) -> bool,
     kept: Arc<Mutex<Vec<String>>>,
+    full: Arc<AtomicBool>,
 }
 
 impl Lines {
     /// Of what this thread logs from here on, the events that are wanted.
     pub(crate) fn kept(wanted: fn(&Metadata<'_>) -> bool) -> (Self, DefaultGuard) {
-        let kept = Arc::default();
-        let lines = Self { wanted, kept };
+        let (kept, full) = Default::default();
+        let lines = Self { wanted, kept, full };
         let guard = set_default(lines.clone());
         (lines, guard)
+    }
+
+    /// Panics at the next event.
+    pub(crate) fn fill(&self) {
+        self.full.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn take(&self) -> Vec<String> {
@@ -47,6 +56,7 @@ impl Subscriber for Lines {
     }
 
     fn event(&self, event: &Event<'_>) {
+        assert!(!self.full.swap(false, Ordering::Relaxed), "it is full");
         let mut line = Line(event.metadata().level().to_string());
         event.record(&mut line);
         self.kept.lock().unwrap().push(line.0);

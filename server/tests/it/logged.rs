@@ -182,6 +182,18 @@ async fn an_error_that_is_raised_outside_is_one_event() {
 }
 
 #[tokio::test]
+async fn an_error_that_cannot_be_answered_is_one_event_with_the_reason() {
+    let client = serving(handler(boom).named("raised"));
+    let (lines, _kept) = kept();
+    lines.fill();
+    let expected = (500, "req-7".to_owned());
+    assert_eq!(answer(&client, Method::GET, "/").await, expected);
+    let line = "ERROR message=request failed id=req-7 status=500 error=error of `errors` failed: \
+                panicked: it is full suppressed=enter of `raised` failed: boom";
+    assert_eq!(lines.take(), [line]);
+}
+
+#[tokio::test]
 async fn a_response_that_cannot_be_sent_is_one_event() {
     let long = || (StatusCode::OK, [(CONTENT_LENGTH, "2")], "abc").into_response();
     let cases = [
