@@ -11,10 +11,13 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use peristyle_core::{Chain, End, Link, handler};
-use peristyle_server::{Context, Exit, Routes};
+use peristyle_server::{Context, Exit, Routes, interceptors::RequestId};
 use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
 
-use crate::support::{Dropped, Fed, Running, Waits, finished, once, soon, tells};
+use crate::{
+    lines::Lines,
+    support::{Dropped, Fed, Running, Waits, finished, once, soon, tells},
+};
 
 struct Client {
     requests: SendRequest<Empty<Bytes>>,
@@ -179,4 +182,26 @@ async fn a_stage_that_waits_is_dropped_at_the_deadline() {
     let (server, _asking, mut drops) = waiting().await;
     finished(server.end()).await;
     soon(drops.recv()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_fails_is_one_event_with_the_id_of_its_response() {
+    let (lines, _kept) = Lines::kept(|metadata| {
+        let ours = metadata.target().starts_with("peristyle");
+        ours && metadata.is_event()
+    });
+    let (values, body) = Fed::new();
+    values.try_send(Err("broken".into())).unwrap();
+    let router = Routes::new().get("/", handler(once(body.response())));
+    let router = router.build().unwrap().request_id(RequestId::new());
+    let server = Running::start(router).await;
+    let mut client = Client::connect(&server).await;
+    let response = client.get("/").await;
+    let id = response.headers()["x-request-id"].to_str().unwrap();
+    let line = format!("ERROR message=a response is cut off id={id} error=broken");
+    let failed = soon(response.into_body().collect()).await;
+    assert!(failed.is_err());
+    drop(client);
+    server.ended().await;
+    assert_eq!(lines.take(), [line]);
 }
