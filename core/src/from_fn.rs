@@ -98,6 +98,10 @@ pub fn on_error<T: 'static, M: 'static, F: ErrorFn<T, Error, M>>(f: F) -> Link<T
 ///
 /// Several in a row match like the arms of a `match`: list the most general first, since the last one is asked first.
 ///
+/// The original is what the stage returned, not what that was made of. An `anyhow::Error` hides what it holds as soon as it is
+/// returned, so that no `catch` and no [`downcast_ref`](crate::Error::downcast_ref) finds it: where the type matters, take it
+/// out before, with its `downcast`, or with its `reallocate_into_boxed_dyn_error_without_backtrace` if it was given no context.
+///
 /// ```
 /// use std::num::ParseIntError;
 ///

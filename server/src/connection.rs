@@ -18,7 +18,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::{BoxFuture, End};
+use peristyle_core::{BoxFuture, End, ExecutionId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -133,9 +133,14 @@ pub(crate) async fn serve<I>(
         Protocol::Http1 => connection.http1(wire, exchanges, accepted).await,
         Protocol::Http2 => connection.http2(wire, exchanges).await,
     };
-    if let Err(error) = result {
-        let cause = error.source().map(ToString::to_string);
-        tracing::debug!(%error, cause, "connection ended early");
+    match result {
+        Ok(()) => {}
+        // A body that failed has been logged, with the id of its exchange.
+        Err(error) if error.is_user() && error.source().is_some() => {}
+        Err(error) => {
+            let cause = error.source().map(ToString::to_string);
+            tracing::debug!(%error, cause, "connection ended early");
+        }
     }
 }
 
@@ -296,17 +301,21 @@ impl Service<Request<Incoming>> for Exchanges {
         let (ongoing, line) = serving.activity.begin();
         Box::pin(async move {
             let to_head = *request.method() == Method::HEAD;
-            let response = serving.answer(request, line).await;
-            Ok(Outgoing::respond(response, to_head, ongoing))
+            let (response, id) = serving.answer(request, line).await;
+            Ok(Outgoing::respond(response, &id, to_head, ongoing))
         })
     }
 }
 
 impl Serving {
-    async fn answer(&self, request: Request<Incoming>, line: Line) -> crate::Response {
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        line: Line,
+    ) -> (crate::Response, ExecutionId) {
         let version = request.version();
         if self.refused.contains(request.method()) {
-            return not_implemented(version);
+            return not_implemented(&self.router, &request);
         }
         let request = request.map(|body| {
             RequestBody::arriving(Arriving {
@@ -316,11 +325,11 @@ impl Serving {
             })
         });
         let host = self.host.clone();
-        let mut response = self.router.handle(request, self.peer, host, line).await;
+        let (mut response, id) = self.router.handle(request, self.peer, host, line).await;
         if self.activity.ends_keep_alive() && version < Version::HTTP_2 {
             close(&mut response);
         }
-        response
+        (response, id)
     }
 }
 
@@ -330,12 +339,13 @@ fn close(response: &mut crate::Response) {
 }
 
 /// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
-fn not_implemented(version: Version) -> crate::Response {
-    let mut response = Problem::new(StatusCode::NOT_IMPLEMENTED).render(None);
-    if version < Version::HTTP_2 {
+fn not_implemented(router: &Router, request: &Request<Incoming>) -> (crate::Response, ExecutionId) {
+    let problem = Problem::new(StatusCode::NOT_IMPLEMENTED);
+    let (mut response, id) = router.refuse(request.headers(), &problem);
+    if request.version() < Version::HTTP_2 {
         close(&mut response);
     }
-    response
+    (response, id)
 }
 
 /// The tasks of one HTTP/2 connection, a stream each. They end with the connection.

@@ -73,8 +73,8 @@ impl Detached {
 
 /// Nobody is there for the response; an error that nobody handled is logged as any other.
 async fn run(rest: Rest<Exchange>) {
-    let (_cx, result) = rest.await;
+    let (cx, result) = rest.await;
     if let Err(error) = result {
-        problem::render(&error);
+        problem::log(&error, &problem::of(&error), cx.id());
     }
 }

@@ -23,7 +23,7 @@ pub struct Exchange {
     head: request::Parts,
     body: RequestBody,
     response: Option<Response>,
-    /// For the response that will be made of the pending error.
+    /// For the response in the end.
     late: Option<Box<HeaderMap>>,
     matched: Matched,
     peer: Option<SocketAddr>,
@@ -92,6 +92,40 @@ impl Exchange {
     /// The response, to be changed on the way back.
     pub fn response_mut(&mut self) -> Option<&mut Response> {
         self.response.as_mut()
+    }
+
+    /// Headers that are added to the response in the end, whatever it will be and whoever makes it: a handler, or the answer to an
+    /// error that nobody has raised yet. Any stage can add some, also one that handles or declines an error.
+    ///
+    /// A header that the response has itself stays as it is; to `Vary` and `Set-Cookie` they are added. Interceptors do not see
+    /// them on the [`response`](Self::response). What describes the body, such as `Content-Length`, has no place here, since
+    /// nobody knows the body yet. They are lost with an exchange that a stage takes away and never gives back.
+    ///
+    /// ```
+    /// use http::{HeaderName, HeaderValue};
+    /// use peristyle_core::{before, handler};
+    /// use peristyle_server::{Context, Routes, TestClient};
+    ///
+    /// fn region(cx: &mut Context) {
+    ///     let (name, value) = (HeaderName::from_static("x-region"), HeaderValue::from_static("north"));
+    ///     cx.late_headers().insert(name, value);
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let routes = Routes::new().interceptors(before(region));
+    /// let router = routes.get("/", handler(|_: &mut Context| "hello")).build()?;
+    /// let client = TestClient::new(router);
+    /// for (uri, status) in [("/", 200), ("/none", 404)] {
+    ///     let response = client.get(uri).send().await;
+    ///     assert_eq!(response.status(), status);
+    ///     assert_eq!(response.headers()["x-region"], "north");
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn late_headers(&mut self) -> &mut HeaderMap {
+        self.late.get_or_insert_default()
     }
 
     /// Answers the request, replacing a response that was set before.
@@ -199,13 +233,8 @@ impl Exchange {
         }
     }
 
-    /// Headers for the response that will be made of the pending error, wherever that is. Those that it has itself stay.
-    pub(crate) fn late_headers(&mut self) -> &mut HeaderMap {
-        self.late.get_or_insert_default()
-    }
-
-    pub(crate) fn into_response(self) -> (Option<Response>, Option<Box<HeaderMap>>) {
-        (self.response, self.late)
+    pub(crate) fn take_response(&mut self) -> (Option<Response>, Option<Box<HeaderMap>>) {
+        (self.response.take(), self.late.take())
     }
 }
 

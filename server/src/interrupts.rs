@@ -2,7 +2,7 @@
 
 use std::{error, fmt, time::Duration};
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use peristyle_core::{Error, Interceptor, Name, Stages, Step};
 use tokio::time::sleep;
 
@@ -53,7 +53,8 @@ impl Interrupts {
     }
 
     /// When the server shuts down and little is left of its [grace](crate::Server::grace): a tenth, at most a second. Default is
-    /// to be cut off when the grace has passed. The response is a 503.
+    /// to be cut off when the grace has passed. The response is a 503 with a `Retry-After` of 1 second, which is not logged as an
+    /// error.
     #[must_use]
     pub fn on_shutdown(mut self) -> Self {
         self.shutdown = true;
@@ -151,11 +152,14 @@ pub enum Interrupted {
 
 impl Interrupted {
     pub(crate) fn problem(self) -> Problem {
-        Problem::new(match self {
-            Self::TimedOut { .. } | Self::Shutdown => StatusCode::SERVICE_UNAVAILABLE,
+        let unavailable = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
+        match self {
+            Self::TimedOut { .. } => unavailable,
+            // Another server, or the next one, can be asked at once.
+            Self::Shutdown => unavailable.header(RETRY_AFTER, HeaderValue::from_static("1")),
             // Nobody reads it; and a client that leaves is no error of the server.
-            Self::Left => StatusCode::BAD_REQUEST,
-        })
+            Self::Left => Problem::new(StatusCode::BAD_REQUEST),
+        }
     }
 }
 

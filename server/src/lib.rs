@@ -26,13 +26,15 @@
 //! ```
 //!
 //! A request becomes an [`Exchange`] in a [`Context`] and walks the [`Router`]'s chain. Setting a response ends the way in.
-//! An error that no interceptor handles is rendered as problem details; see [`Problem`]. A [`handler`] takes the context or
-//! arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
+//! An error that no interceptor handles is answered as JSON, HTML or text, and logged once; see [`Problem`]. A [`handler`] takes
+//! the context or arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
 
+mod accept;
 mod activity;
 mod body;
+mod causes;
 mod connection;
 mod deadline;
 mod detached;

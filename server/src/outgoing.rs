@@ -7,11 +7,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
-use peristyle_core::{BoxError, BoxFuture, Control};
+use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
 
-use crate::{Body, Problem, Response, activity::Ongoing};
+use crate::{Body, Response, activity::Ongoing, causes::Causes};
 
 /// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
 const PIECE: usize = 128 * 1024;
@@ -22,6 +22,8 @@ const PIECE: usize = 128 * 1024;
 /// the client would lose it.
 pub(crate) struct Outgoing {
     body: Body,
+    /// Of the execution that made the response.
+    id: ExecutionId,
     failure: Option<(BoxError, BoxFuture<'static, ()>)>,
     ongoing: Ongoing,
     /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
@@ -35,35 +37,24 @@ pub(crate) struct Outgoing {
 }
 
 impl Outgoing {
-    /// The response with its body as it is sent. One that is known not to have its declared length is a 500 instead.
+    /// The response with its body as it is sent.
     pub(crate) fn respond(
         mut response: Response,
+        id: &ExecutionId,
         to_head: bool,
         mut ongoing: Ongoing,
     ) -> http::Response<Self> {
         let declared = (!to_head).then(|| declared(response.headers())).flatten();
-        let possible = response.body().size_hint();
-        let too_long = |declared| possible.lower() > declared;
-        if let Some(declared) = declared.filter(|&declared| too_long(declared)) {
-            let length = possible.lower();
-            tracing::error!(
-                declared,
-                length,
-                "a response's body has not its declared length"
-            );
-            let response = Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(None);
-            ongoing.answered(response.status(), None);
-            return response.map(|body| Self::new(body, None, ongoing));
-        }
         let control = response.extensions_mut().remove::<Control>();
         ongoing.answered(response.status(), control);
-        response.map(|body| Self::new(body, declared, ongoing))
+        response.map(|body| Self::new(body, declared, id.clone(), ongoing))
     }
 
-    fn new(body: Body, declared: Option<u64>, ongoing: Ongoing) -> Self {
+    fn new(body: Body, declared: Option<u64>, id: ExecutionId, ongoing: Ongoing) -> Self {
         let mut outgoing = Self {
             ended: body.is_end_stream(),
             body,
+            id,
             failure: None,
             ongoing,
             left: declared,
@@ -149,7 +140,7 @@ fn length(frame: &Frame<Bytes>) -> u64 {
 }
 
 /// The length that a head declares.
-fn declared(headers: &HeaderMap) -> Option<u64> {
+pub(crate) fn declared(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
@@ -203,9 +194,8 @@ impl http_body::Body for Outgoing {
                     return Poll::Ready(frame.map(Ok));
                 }
                 Err(error) => {
-                    if error.is::<TooShort>() || error.is::<TooLong>() {
-                        tracing::error!(%error, "a response is cut off");
-                    }
+                    let (id, causes) = (&this.id, Causes(&*error));
+                    tracing::error!(%id, error = %causes, "a response is cut off");
                     this.failure = Some((error, this.ongoing.next_flush()));
                 }
             }
@@ -252,7 +242,8 @@ mod tests {
     }
 
     fn broken(activity: &Activity) -> Outgoing {
-        Outgoing::new(Body::new(Broken), None, activity.begin().0)
+        let id = ExecutionId::next();
+        Outgoing::new(Body::new(Broken), None, id, activity.begin().0)
     }
 
     /// What flushes may have written all before, and would then never be polled again.
@@ -284,7 +275,12 @@ mod tests {
     fn a_large_piece_goes_in_parts_and_is_complete_with_the_last() {
         let whole = Bytes::from(vec![7; PIECE + 1]);
         let (ongoing, line) = Activity::default().begin();
-        let mut body = task::spawn(Outgoing::new(whole.into(), None, ongoing));
+        let mut body = task::spawn(Outgoing::new(
+            whole.into(),
+            None,
+            ExecutionId::next(),
+            ongoing,
+        ));
         let mut ended = task::spawn(line.watch());
         for length in [PIECE, 1] {
             assert!(!body.is_end_stream());

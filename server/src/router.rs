@@ -6,17 +6,20 @@ use std::{
     sync::Arc,
 };
 
-use http::{HeaderValue, Method, Request, StatusCode, header};
-use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use peristyle_core::{
+    Chain, Error, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
+};
 
 use crate::{
     Body, Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
     Shutdown, UrlError,
     detached::Detached,
     extract::States,
-    interceptors::{self, RequestId},
+    interceptors::{self, Identity, RequestId},
     lifeline::Line,
-    problem,
+    outgoing,
+    problem::{self, Failures, Internals},
     routes::{Found, Matched, Table},
 };
 
@@ -30,6 +33,7 @@ pub struct Router {
     table: Arc<Table>,
     ids: Option<Arc<RequestId>>,
     states: States,
+    internals: Internals,
 }
 
 impl Router {
@@ -38,12 +42,13 @@ impl Router {
         let lookup = Link::new(Lookup::new(Arc::clone(&table)));
         let mut links = vec![lookup];
         links.extend(interceptors.iter().flat_map(Chain::iter).cloned());
-        links.push(problem::errors());
+        links.push(problem::errors(Internals::Hidden));
         Self {
             chain: links.into(),
             table,
             ids: None,
             states,
+            internals: Internals::Hidden,
         }
     }
 
@@ -52,6 +57,35 @@ impl Router {
     #[must_use]
     pub fn request_id(mut self, ids: RequestId) -> Self {
         self.ids = Some(Arc::new(ids));
+        self
+    }
+
+    /// Shows in the answer to an error of the server, a status of the 500s, what went wrong inside: the error with its causes, the
+    /// stage and the interceptor that raised it, the pattern of the route, and the errors that were suppressed for it.
+    ///
+    /// Default is to show nothing but the id, in every build: errors tell of addresses, queries and secrets. This is for the
+    /// machine of a developer.
+    ///
+    /// ```
+    /// use peristyle_core::handler;
+    /// use peristyle_server::{Context, Routes, TestClient};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// let fails = handler(|_: &mut Context| Err::<(), _>("the disk is full")).named("save");
+    /// let router = Routes::new().get("/", fails).build()?.development();
+    /// let answer = TestClient::new(router).get("/").send().await.text().await?;
+    /// assert!(answer.contains("enter of `save` failed: the disk is full"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn development(mut self) -> Self {
+        self.internals = Internals::Shown;
+        // The last interceptor for all requests is the one that answers errors.
+        let others = self.chain.iter().take(self.chain.len() - 1);
+        let errors = problem::errors(self.internals);
+        self.chain = others.cloned().chain([errors]).collect();
         self
     }
 
@@ -102,40 +136,48 @@ impl Router {
         peer: Option<SocketAddr>,
         host: Host,
         line: Line,
-    ) -> Response {
+    ) -> (Response, ExecutionId) {
         let head = *request.method() == Method::HEAD;
         let Host { shutdown, detached } = host;
-        let identity = self
-            .ids
-            .as_deref()
-            .map(|ids| ids.identify(request.headers()));
+        let (id, identity) = self.identify(request.headers());
         let states = self.states.clone();
         let exchange = Exchange::new(request, peer, shutdown, line, states);
-        let mut cx = match &identity {
-            Some(identity) => Context::with_id(exchange, identity.id().clone()),
-            None => Context::new(exchange),
-        };
+        let mut cx = Context::with_id(exchange, id.clone());
         cx.terminate_when(|cx| cx.response().is_some());
         let go_on = move |rest| detached.spawn(rest);
-        let (cx, result) = self.chain.run_detachable(cx, go_on).await;
-        let id = cx.id().clone();
-        let (response, late) = cx.into_inner().into_response();
+        let (mut cx, result) = self.chain.run_detachable(cx, go_on).await;
+        let (response, late) = cx.take_response();
+        let failures = Failures::new(&cx, self.internals);
         let response = match (result, response) {
-            (Err(error), _) => problem::render(&error),
+            (Err(error), _) => failures.answer(&error),
             (Ok(()), Some(response)) => response,
-            (Ok(()), None) => {
-                tracing::error!(%id, "no interceptor answered");
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(Some(&id.to_string()))
-            }
+            (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
         };
-        let mut response = framed(response, head, &id);
+        let mut response = framed(response, head, &failures);
         if let Some(late) = late {
             interceptors::add_late(response.headers_mut(), &late);
         }
         if let Some(identity) = identity {
             identity.show(response.headers_mut());
         }
-        response
+        (response, id)
+    }
+
+    /// Answers a request that does not walk the chain.
+    pub(crate) fn refuse(&self, request: &HeaderMap, problem: &Problem) -> (Response, ExecutionId) {
+        let (id, identity) = self.identify(request);
+        let mut response = problem::refuse(problem, request, &id);
+        if let Some(identity) = identity {
+            identity.show(response.headers_mut());
+        }
+        (response, id)
+    }
+
+    fn identify(&self, request: &HeaderMap) -> (ExecutionId, Option<Identity>) {
+        match self.ids.as_deref().map(|ids| ids.identify(request)) {
+            Some(identity) => (identity.id().clone(), Some(identity)),
+            None => (ExecutionId::next(), None),
+        }
     }
 }
 
@@ -147,12 +189,9 @@ pub(crate) struct Host {
 }
 
 /// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).
-fn framed(response: Response, head: bool, id: &ExecutionId) -> Response {
-    let mut response = final_response(response, id);
-    if matches!(
-        response.status(),
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-    ) {
+fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
+    let mut response = sendable(response, head, failures);
+    if is_bodiless(response.status()) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response.headers_mut().remove(header::TRANSFER_ENCODING);
         *response.body_mut() = Body::empty();
@@ -169,14 +208,31 @@ fn framed(response: Response, head: bool, id: &ExecutionId) -> Response {
     response
 }
 
-/// An informational status announces a response; it cannot be one (RFC 9110, section 15.2).
-fn final_response(response: Response, id: &ExecutionId) -> Response {
-    if !response.status().is_informational() {
-        return response;
+fn is_bodiless(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
+}
+
+/// The response, unless it is one that cannot be sent as it is.
+fn sendable(response: Response, head: bool, failures: &Failures<'_>) -> Response {
+    let status = response.status();
+    let failed = |error: String| failures.answer(&Error::new(error));
+    // It announces a response; it cannot be one (RFC 9110, section 15.2).
+    if status.is_informational() {
+        let status = status.as_u16();
+        return failed(format!(
+            "the informational status {status} cannot end an exchange"
+        ));
     }
-    let status = response.status().as_u16();
-    tracing::error!(%id, status, "an informational status cannot end an exchange");
-    Problem::new(StatusCode::INTERNAL_SERVER_ERROR).render(Some(&id.to_string()))
+    let length = http_body::Body::size_hint(response.body()).lower();
+    match outgoing::declared(response.headers()) {
+        Some(declared) if declared < length && !head && !is_bodiless(status) => failed(format!(
+            "a response of {length} bytes declares a length of {declared}"
+        )),
+        _ => response,
+    }
 }
 
 impl fmt::Debug for Router {

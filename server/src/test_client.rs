@@ -131,8 +131,8 @@ impl TestRequest<'_> {
         };
         let to_head = *self.request.method() == Method::HEAD;
         let (ongoing, line) = Activity::default().begin();
-        let response = router.handle(self.request, None, host, line).await;
-        TestResponse(Outgoing::respond(response, to_head, ongoing))
+        let (response, id) = router.handle(self.request, None, host, line).await;
+        TestResponse(Outgoing::respond(response, &id, to_head, ongoing))
     }
 }
 

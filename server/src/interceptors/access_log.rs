@@ -7,7 +7,7 @@ use peristyle_core::{Error, ExecutionId, Interceptor, Name, Stages, Step};
 use tracing::Level;
 
 use super::Trace;
-use crate::{Context, Ended, Exchange};
+use crate::{Context, Ended, Exchange, Response, problem};
 
 /// An interceptor that logs each exchange once, when its response has been sent or was cut off, as an event of `tracing` with
 /// the target `peristyle_server::access`.
@@ -24,8 +24,8 @@ use crate::{Context, Ended, Exchange};
 /// | `peer` | the address of the client's end of the connection; absent where there is no socket |
 /// | `trace_id`, `span_id`, `parent_id` | of the [`Trace`] that a [`TraceContext`](super::TraceContext) inside or outside of this has left |
 ///
-/// The level is error for a status of the 500s, warn for the 400s, info for the rest; debug where the client left before there
-/// was a response. Nothing is done while no subscriber wants errors of this target.
+/// The level is error for a status of the 500s, warn for the 400s and for a 503 with a `Retry-After`, info for the rest; debug where
+/// the client left before there was a response. Nothing is done while no subscriber wants errors of this target.
 ///
 /// ```
 /// use peristyle_core::{Link, handler};
@@ -58,6 +58,8 @@ struct Line {
     id: ExecutionId,
     peer: Option<SocketAddr>,
     trace: Option<Trace>,
+    /// The server has told the client to come again, which is no fault of it.
+    shed: bool,
 }
 
 /// An event at a level, which must be known where it is written.
@@ -85,8 +87,9 @@ macro_rules! event {
 }
 
 impl Line {
-    fn of(cx: &Context) -> Self {
+    fn of(cx: &Context, shed: bool) -> Self {
         Self {
+            shed,
             method: cx.method().clone(),
             uri: cx.uri().clone(),
             route: cx.route().map(|route| route.pattern().to_owned()),
@@ -99,8 +102,12 @@ impl Line {
     fn write(&self, ended: &Ended) {
         match ended.status() {
             None => event!(Level::DEBUG, self, ended),
-            Some(status) if status.is_server_error() => event!(Level::ERROR, self, ended),
-            Some(status) if status.is_client_error() => event!(Level::WARN, self, ended),
+            Some(status) if status.is_server_error() && !self.shed => {
+                event!(Level::ERROR, self, ended);
+            }
+            Some(status) if status.is_client_error() || status.is_server_error() => {
+                event!(Level::WARN, self, ended);
+            }
             Some(_) => event!(Level::INFO, self, ended),
         }
     }
@@ -116,11 +123,15 @@ impl fmt::Display for Hex {
 }
 
 /// On the way back all is known that the line says of the request.
-fn log_when_ended(cx: &Context) {
+fn log_when_ended(cx: &Context, is_shed: impl FnOnce() -> bool) {
     if tracing::enabled!(target: TARGET, Level::ERROR) {
-        let line = Line::of(cx);
+        let line = Line::of(cx, is_shed());
         cx.on_ended(move |ended| line.write(ended));
     }
+}
+
+fn is_shed(response: &Response) -> bool {
+    !problem::is_fault(response.status(), response.headers())
 }
 
 impl Interceptor<Exchange> for AccessLog {
@@ -133,16 +144,16 @@ impl Interceptor<Exchange> for AccessLog {
     }
 
     fn leave<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
-        log_when_ended(cx);
+        log_when_ended(cx, || cx.response().is_some_and(is_shed));
         Step::next()
     }
 
-    fn error<'a>(&'a self, cx: &'a mut Context, _: Error) -> Step<'a, Exchange> {
-        log_when_ended(cx);
+    fn error<'a>(&'a self, cx: &'a mut Context, error: Error) -> Step<'a, Exchange> {
+        log_when_ended(cx, || !problem::of(&error).is_fault());
         Step::Absent
     }
 
     fn cancel(&self, cx: &mut Context) {
-        log_when_ended(cx);
+        log_when_ended(cx, || false);
     }
 }

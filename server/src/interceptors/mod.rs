@@ -29,7 +29,7 @@
 //! ```
 //!
 //! Headers are put on error exits too, wherever the response to the error is made: by an interceptor of yours, by the router's
-//! own, or after the chain has ended.
+//! own, or after the chain has ended. An interceptor of yours does the same with [`Exchange::late_headers`].
 //!
 //! Bodies are neither compressed nor decompressed here.
 
@@ -42,11 +42,15 @@ mod request_id;
 mod security_headers;
 mod trace_context;
 
-use http::{HeaderMap, HeaderValue, header::VARY};
+use http::{
+    HeaderMap, HeaderValue,
+    header::{SET_COOKIE, VARY},
+};
 use peristyle_core::{Chain, Link};
 
 use crate::Exchange;
 
+pub(crate) use self::request_id::Identity;
 pub use self::{
     access_log::AccessLog,
     body_limit::BodyLimit,
@@ -78,19 +82,22 @@ pub fn defaults() -> Chain<Exchange> {
     ])
 }
 
-/// Adds the headers that stages have left for a response that was not there yet. What it has itself stays.
+/// Adds the headers that stages have left for whatever response there would be. What it has itself stays.
 pub(crate) fn add_late(headers: &mut HeaderMap, late: &HeaderMap) {
-    for (name, value) in late {
+    for name in late.keys() {
+        let values = late.get_all(name);
         if name == VARY {
-            vary(headers, value);
-        } else {
-            headers.entry(name).or_insert_with(|| value.clone());
+            values.iter().for_each(|value| vary(headers, value));
+        } else if name == SET_COOKIE || !headers.contains_key(name) {
+            for value in values {
+                headers.append(name, value.clone());
+            }
         }
     }
 }
 
 /// Adds what a response varies with, unless it says so already.
-fn vary(headers: &mut HeaderMap, with: &HeaderValue) {
+pub(crate) fn vary(headers: &mut HeaderMap, with: &HeaderValue) {
     let named = |value: &HeaderValue| {
         let mut names = value.as_bytes().split(|byte| *byte == b',');
         names.any(|name| {

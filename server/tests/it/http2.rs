@@ -16,14 +16,14 @@ use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
 
 use super::support::{Dropped, Fed, Running, Waits, finished, once, soon, tells};
 
-struct Client {
+pub(crate) struct Client {
     requests: SendRequest<Empty<Bytes>>,
     address: SocketAddr,
     _connection: JoinSet<()>,
 }
 
 impl Client {
-    async fn connect(server: &Running) -> Self {
+    pub(crate) async fn connect(server: &Running) -> Self {
         let stream = TcpStream::connect(server.address).await.unwrap();
         let connected = handshake(TokioExecutor::new(), TokioIo::new(stream));
         let (requests, connection) = soon(connected).await.unwrap();
@@ -36,7 +36,7 @@ impl Client {
         }
     }
 
-    async fn get(&mut self, path: &str) -> Response<Incoming> {
+    pub(crate) async fn get(&mut self, path: &str) -> Response<Incoming> {
         let uri = format!("http://{}{path}", self.address);
         let request = Request::get(uri).body(Empty::new()).unwrap();
         soon(self.requests.send_request(request)).await.unwrap()

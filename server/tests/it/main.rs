@@ -16,6 +16,8 @@ mod interceptors;
 mod interrupts;
 mod keep_alive;
 mod leaving;
+mod lines;
+mod logged;
 mod per_core;
 mod responses;
 mod routes;

@@ -138,6 +138,21 @@ async fn a_whole_body_that_is_longer_than_declared_is_a_500() {
 }
 
 #[tokio::test]
+async fn a_length_that_no_body_follows_is_not_compared() {
+    for (method, status) in [("HEAD", 200), ("GET", 204), ("GET", 304)] {
+        let status = StatusCode::from_u16(status).unwrap();
+        let head = [(CONTENT_LENGTH, "2")];
+        let long = handler(move |_: &mut Context| (status, head.clone(), "abc"));
+        let server = Running::start(Routes::new().get("/", long).build().unwrap()).await;
+        let answer = server.answer(request(method, "/")).await;
+        let start = format!("HTTP/1.1 {} ", status.as_u16());
+        assert!(answer.starts_with(&start), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
 async fn an_empty_body_that_declares_a_length_cuts_the_connection() {
     let head = [(CONTENT_LENGTH, "3")];
     let broken = handler(move |_: &mut Context| (StatusCode::OK, head.clone(), ()));

@@ -1,71 +1,25 @@
 //! One line in the log for each exchange.
 
-use std::{
-    fmt::{self, Write},
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::time::Duration;
 
-use peristyle_core::{Link, after, before, handler};
+use http::{StatusCode, header::RETRY_AFTER};
+use peristyle_core::{Chain, Link, after, before, handler};
 use peristyle_server::{
-    Context, Routes, TestClient,
+    Context, IntoResponse, Problem, Routes, TestClient,
     interceptors::{AccessLog, TraceContext},
 };
 use tokio::time::sleep;
-use tracing::{
-    Event, Metadata, Subscriber,
-    field::{Field, Visit},
-    span,
-    subscriber::{DefaultGuard, set_default},
-};
+use tracing::subscriber::DefaultGuard;
 
 use super::{name, refuse, value};
-use crate::support::{Running, get};
+use crate::{
+    lines::Lines,
+    support::{Running, get},
+};
 
-/// Keeps the access log as text.
-#[derive(Clone, Default)]
-struct Lines(Arc<Mutex<Vec<String>>>);
-
-impl Lines {
-    /// What this thread logs from here on.
-    fn kept() -> (Self, DefaultGuard) {
-        let lines = Self::default();
-        let guard = set_default(lines.clone());
-        (lines, guard)
-    }
-
-    fn take(&self) -> Vec<String> {
-        std::mem::take(&mut *self.0.lock().unwrap())
-    }
-}
-
-struct Line(String);
-
-impl Visit for Line {
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        write!(self.0, " {}={value:?}", field.name()).unwrap();
-    }
-}
-
-impl Subscriber for Lines {
-    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.target() == "peristyle_server::access"
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        let mut line = Line(event.metadata().level().to_string());
-        event.record(&mut line);
-        self.0.lock().unwrap().push(line.0);
-    }
-
-    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
-        span::Id::from_u64(1)
-    }
-
-    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
-    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
-    fn enter(&self, _: &span::Id) {}
-    fn exit(&self, _: &span::Id) {}
+/// What the access log says on this thread from here on.
+fn kept() -> (Lines, DefaultGuard) {
+    Lines::kept(|metadata| metadata.target() == "peristyle_server::access")
 }
 
 fn log() -> Link<peristyle_server::Exchange> {
@@ -80,7 +34,7 @@ fn without_id(line: &str) -> String {
 
 #[tokio::test(start_paused = true)]
 async fn each_exchange_is_one_event_at_the_level_of_its_status() {
-    let (lines, _kept) = Lines::kept();
+    let (lines, _kept) = kept();
     let slow = handler(async |_: &mut Context| {
         sleep(Duration::from_millis(3)).await;
         "hello"
@@ -119,8 +73,35 @@ async fn each_exchange_is_one_event_at_the_level_of_its_status() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_request_that_is_told_to_come_back_is_no_error() {
+    let (lines, _kept) = kept();
+    let shed = before(|_: &mut Context| {
+        let problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE);
+        Err::<(), _>(problem.header(RETRY_AFTER, value("1")))
+    });
+    let busy = handler(|_: &mut Context| {
+        (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], ()).into_response()
+    });
+    let down = handler(|_: &mut Context| StatusCode::SERVICE_UNAVAILABLE);
+    for (chain, level) in [
+        (Chain::new([log(), shed]), "WARN"),
+        (Chain::new([log(), busy]), "WARN"),
+        (Chain::new([log(), down]), "ERROR"),
+    ] {
+        let routes = Routes::new().get("/", chain);
+        let client = TestClient::new(routes.build().unwrap());
+        let response = client.get("/").send().await;
+        assert_eq!(response.status(), 503);
+        drop(response.text().await);
+        let logged = lines.take();
+        assert_eq!(logged.len(), 1);
+        assert!(logged[0].starts_with(level), "{logged:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_error_that_is_still_pending_has_the_status_of_its_response() {
-    let (lines, _kept) = Lines::kept();
+    let (lines, _kept) = kept();
     let fails = after(|_: &mut Context| Err::<(), _>("boom"));
     for (chain, status) in [([log(), refuse()], 409), ([log(), fails], 500)] {
         let response = super::greeter(chain).get("/").send().await;
@@ -137,7 +118,7 @@ async fn an_error_that_is_still_pending_has_the_status_of_its_response() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_leaves_is_one_event_at_debug_without_a_status() {
-    let (lines, _kept) = Lines::kept();
+    let (lines, _kept) = kept();
     let waits = before(async |_: &mut Context| std::future::pending::<()>().await);
     let client = super::greeter([log(), waits]);
     let mut sending = tokio_test::task::spawn(client.get("/").send());
@@ -151,7 +132,7 @@ async fn a_client_that_leaves_is_one_event_at_debug_without_a_status() {
 
 #[tokio::test(start_paused = true)]
 async fn it_has_the_ids_of_the_execution_and_of_the_trace() {
-    let (lines, _kept) = Lines::kept();
+    let (lines, _kept) = kept();
     let routes = Routes::new()
         .interceptors([log(), Link::new(TraceContext::new())])
         .get("/", handler(|cx: &mut Context| cx.id().to_string()));
@@ -170,7 +151,7 @@ async fn it_has_the_ids_of_the_execution_and_of_the_trace() {
 
 #[tokio::test]
 async fn it_has_the_address_of_the_client() {
-    let (lines, _kept) = Lines::kept();
+    let (lines, _kept) = kept();
     let peer =
         handler(|cx: &mut Context| cx.peer().map(|peer| peer.to_string()).unwrap_or_default());
     let routes = Routes::new().interceptors(log()).get("/", peer);
