@@ -226,19 +226,24 @@ fn not_implemented(version: Version) -> crate::Response {
 }
 
 /// The streams that a connection has open, and whether it is draining.
-#[derive(Clone, Default)]
-struct Streams(Arc<Mutex<Open>>);
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Streams(Arc<Mutex<Open>>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Open {
     controls: Vec<Control>,
     draining: bool,
 }
 
 impl Streams {
-    fn add(&self, control: &Control) {
+    pub(crate) fn add(&self, control: &Control) {
         let mut open = self.lock();
-        open.controls.retain(|control| control.end().is_none());
+        // Those that have ended are looked for as often as the list has doubled: what one costs does not grow with the others.
+        if open.controls.len() == open.controls.capacity() {
+            open.controls.retain(|control| control.end().is_none());
+            let left = open.controls.len();
+            open.controls.reserve(left + 1);
+        }
         let draining = open.draining;
         open.controls.push(control.clone());
         drop(open);
@@ -247,7 +252,7 @@ impl Streams {
         }
     }
 
-    fn drain(&self) {
+    pub(crate) fn drain(&self) {
         let mut open = self.lock();
         open.draining = true;
         let controls = open.controls.clone();
@@ -396,6 +401,23 @@ mod tests {
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         assert!(read.ends_with("\r\n\r\nhello"), "{read}");
+    }
+
+    #[test]
+    fn streams_that_have_ended_are_forgotten_and_those_that_have_not_are_told() {
+        let streams = Streams::default();
+        let (open, mut controlled) = Control::new();
+        streams.add(&open);
+        for _ in 0..1000 {
+            let (control, mut controlled) = Control::new();
+            streams.add(&control);
+            controlled.end(End::Finished);
+            assert!(streams.lock().controls.len() <= 8);
+        }
+        streams.drain();
+        let mut waiting = tokio_test::task::spawn(());
+        let drained = waiting.enter(|cx, _| controlled.poll_drain(cx));
+        assert!(drained.is_ready());
     }
 
     #[tokio::test]
