@@ -2,14 +2,16 @@
 
 use std::{
     error, fmt, mem,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    task::{Context, Poll, ready},
 };
 
 use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
 
@@ -18,7 +20,8 @@ use crate::{Body, body::data, problem::Problem};
 /// The body of a request.
 ///
 /// It is read piece by piece with [`chunk`](Self::chunk) or whole with [`bytes`](Self::bytes), and never beyond its
-/// limit: 2 MiB by default, since most requests are small and memory is shared by all.
+/// limit: 2 MiB by default, since most requests are small and memory is shared by all. It is an `http_body::Body` too, which
+/// has that limit as well.
 pub struct RequestBody {
     kind: Kind,
     /// How many bytes may still come.
@@ -73,24 +76,7 @@ impl RequestBody {
     ///
     /// Dropping the future loses no piece.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
-        if self.announced() > self.left {
-            return Some(Err(BodyError::too_large()));
-        }
-        let left = self.left;
-        let piece = self.next().await?.and_then(|piece| {
-            let left = left.checked_sub(piece.len() as u64);
-            Ok((piece, left.ok_or_else(BodyError::too_large)?))
-        });
-        match piece {
-            Ok((piece, left)) => {
-                self.left = left;
-                Some(Ok(piece))
-            }
-            Err(error) => {
-                self.kind = Kind::Failed(error.clone());
-                Some(Err(error))
-            }
-        }
+        data(self).await
     }
 
     /// The whole body.
@@ -129,24 +115,73 @@ impl RequestBody {
 
     /// The least that is still to come.
     fn announced(&self) -> u64 {
+        self.size_hint().lower()
+    }
+
+    fn counted(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or_else(BodyError::too_large)?;
+        Ok(frame)
+    }
+}
+
+/// Frames are those of [`chunk`](Self::chunk), and trailers.
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.announced() > self.left {
+            return Poll::Ready(Some(Err(BodyError::too_large())));
+        }
+        let Some(frame) = ready!(self.kind.poll_frame(cx)) else {
+            return Poll::Ready(None);
+        };
+        let counted = frame.and_then(|frame| self.counted(frame));
+        if let Err(error) = &counted {
+            self.kind = Kind::Failed(error.clone());
+        }
+        Poll::Ready(Some(counted))
+    }
+
+    fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Whole(body) => body.size_hint().lower(),
-            Kind::Incoming(body, _) => body.size_hint().lower(),
-            Kind::Failed(_) => 0,
+            Kind::Whole(body) => body.is_end_stream(),
+            Kind::Incoming(body, _) => body.is_end_stream(),
+            Kind::Failed(_) => false,
         }
     }
 
-    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        match &mut self.kind {
-            Kind::Whole(body) => data(body)
-                .await
-                .map(|piece| piece.map_err(BodyError::broken)),
-            Kind::Incoming(body, unread) => {
-                let piece = data(body).await;
-                unread.set(piece.is_some() && !body.is_end_stream());
-                piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(body) => body.size_hint(),
+            Kind::Incoming(body, _) => body.size_hint(),
+            Kind::Failed(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Kind {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Whole(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::broken)))
             }
-            Kind::Failed(error) => Some(Err(error.clone())),
+            Self::Incoming(body, unread) => {
+                let frame = ready!(Pin::new(&mut *body).poll_frame(cx));
+                unread.set(frame.is_some() && !body.is_end_stream());
+                let broken = |error: hyper::Error| BodyError::broken(error.into());
+                Poll::Ready(frame.map(|frame| frame.map_err(broken)))
+            }
+            Self::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
         }
     }
 }

@@ -164,7 +164,7 @@ fn framed(response: Response, head: bool, id: &ExecutionId) -> Response {
                 .entry(header::CONTENT_LENGTH)
                 .or_insert_with(|| length.into());
         }
-        *response.body_mut() = Body::empty();
+        *response.body_mut() = Body::withheld();
     }
     response
 }
