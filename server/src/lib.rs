@@ -41,6 +41,8 @@ mod handler;
 pub mod interceptors;
 mod interrupts;
 mod lifeline;
+#[cfg(feature = "tower")]
+mod mount;
 mod outgoing;
 mod problem;
 mod request_body;
@@ -48,6 +50,7 @@ mod response;
 mod router;
 mod routes;
 mod server;
+mod service;
 mod shutdown;
 mod snapshot;
 mod test_client;
@@ -56,6 +59,8 @@ mod wire;
 /// The crate of HTTP's own types, in the version that this one speaks.
 pub use http;
 
+#[cfg(feature = "tower")]
+pub use self::mount::{OriginalUri, from_tower, mount};
 pub use self::{
     body::Body,
     exchange::{Context, Exchange},
@@ -72,6 +77,7 @@ pub use self::{
         TrailingSlash, UrlError,
     },
     server::Server,
+    service::{Peer, RouterService},
     shutdown::Shutdown,
     test_client::{TestClient, TestRequest, TestResponse},
 };

@@ -1,6 +1,7 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
 use std::{
+    any::Any,
     error, fmt, mem,
     pin::Pin,
     sync::{
@@ -10,7 +11,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
@@ -58,6 +59,26 @@ impl RequestBody {
             kind: Kind::Incoming(body, unread),
             left: LIMIT,
         }
+    }
+
+    /// The body of a request that another server has read the head of.
+    pub(crate) fn foreign<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data: Buf> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut body = Some(body);
+        let any: &mut dyn Any = &mut body;
+        if let Some(own) = any.downcast_mut::<Option<Self>>() {
+            return own.take().unwrap_or_default();
+        }
+        if let Some(incoming) = any.downcast_mut::<Option<Incoming>>() {
+            let incoming = incoming.take();
+            return incoming.map_or_else(Self::default, |body| {
+                Self::incoming(body, Unread::default())
+            });
+        }
+        body.map_or_else(Self::default, |body| Body::new(body).into())
     }
 
     /// Sets how many more bytes are read. Default is 2 MiB in all.

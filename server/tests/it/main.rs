@@ -19,7 +19,10 @@ mod routes;
 mod routes_groups;
 mod routes_many;
 mod routes_url;
+mod service;
 mod shutdown;
 mod streams;
 mod support;
 mod test_client;
+#[cfg(feature = "tower")]
+mod tower;

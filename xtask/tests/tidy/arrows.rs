@@ -35,6 +35,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "serde_path_to_error",
             "socket2",
             "tokio",
+            "tower-service",
             "tracing",
         ],
     ),
