@@ -17,6 +17,7 @@ use crate::{
     Exit,
     lifeline::{Lifeline, Line},
     progress::Progress,
+    streams::Streams,
     wire::Protocol,
 };
 
@@ -39,7 +40,7 @@ struct State {
     ends: AtomicBool,
     flush: Mutex<Flush>,
     flushed: Arc<Notify>,
-    streams: Mutex<Streams>,
+    streams: Streams,
 }
 
 #[derive(Default)]
@@ -50,12 +51,6 @@ struct Flush {
     is_last: bool,
     /// Exchanges that are over once all is written.
     ending: Vec<Lifeline>,
-}
-
-#[derive(Default)]
-struct Streams {
-    controls: Vec<Control>,
-    draining: bool,
 }
 
 impl Activity {
@@ -139,32 +134,20 @@ impl Activity {
         let Some(state) = &self.0 else { return };
         // The first reason counts.
         let _later = state.exit.set(exit);
-        let controls = lock(&state.streams).controls.clone();
-        for control in &controls {
-            control.cut(why);
-        }
+        state.streams.cut(why);
     }
 
     /// A stream is open from here on; it is told to drain when the connection is, or was.
     pub(crate) fn stream(&self, control: &Control) {
-        let Some(state) = &self.0 else { return };
-        let mut streams = lock(&state.streams);
-        streams.controls.retain(|control| control.end().is_none());
-        let draining = streams.draining;
-        streams.controls.push(control.clone());
-        drop(streams);
-        if draining {
-            control.drain();
+        if let Some(state) = &self.0 {
+            state.streams.add(control);
         }
     }
 
     pub(crate) fn drain(&self) {
-        let Some(state) = &self.0 else { return };
-        let mut streams = lock(&state.streams);
-        streams.draining = true;
-        let controls = streams.controls.clone();
-        drop(streams);
-        controls.iter().for_each(Control::drain);
+        if let Some(state) = &self.0 {
+            state.streams.drain();
+        }
     }
 
     /// The next flush to end.

@@ -10,7 +10,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 use peristyle_core::BoxError;
 
@@ -24,6 +24,7 @@ pub struct Body(Kind);
 enum Kind {
     #[default]
     Empty,
+    Withheld,
     Whole(Bytes),
     /// Never contended: the mutex only makes it `Sync`, so that a reference to an exchange can be held across an `await`.
     Streamed(Mutex<Streamed>),
@@ -40,7 +41,7 @@ impl Body {
     /// Any body of bytes. One that is a [`Body`] already is taken as it is.
     pub fn new<B>(body: B) -> Self
     where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B: http_body::Body<Data: Buf> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         let mut body = Some(body);
@@ -53,10 +54,16 @@ impl Body {
         }
     }
 
+    /// No body, of which nobody knows how long it would have been: that of an answer to `HEAD`. Servers declare the length of a
+    /// body that is known to be empty.
+    pub(crate) fn withheld() -> Self {
+        Self(Kind::Withheld)
+    }
+
     /// The bytes, when the body is whole.
     pub fn whole(&self) -> Option<&[u8]> {
         match &self.0 {
-            Kind::Empty => Some(&[]),
+            Kind::Empty | Kind::Withheld => Some(&[]),
             Kind::Whole(bytes) => Some(bytes),
             Kind::Streamed(_) => None,
         }
@@ -72,7 +79,7 @@ impl http_body::Body for Body {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.0 {
-            Kind::Empty => Poll::Ready(None),
+            Kind::Empty | Kind::Withheld => Poll::Ready(None),
             Kind::Whole(bytes) => {
                 let bytes = mem::take(bytes);
                 self.0 = Kind::Empty;
@@ -84,7 +91,7 @@ impl http_body::Body for Body {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Kind::Empty => true,
+            Kind::Empty | Kind::Withheld => true,
             Kind::Whole(_) => false,
             Kind::Streamed(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
         }
@@ -93,6 +100,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
             Kind::Empty => SizeHint::with_exact(0),
+            Kind::Withheld => SizeHint::default(),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Streamed(body) => body
                 .lock()
@@ -114,6 +122,11 @@ where
             Err(error) => return Some(Err(error)),
         }
     }
+}
+
+/// What is `Bytes` already is not copied.
+fn in_one_piece(frame: Frame<impl Buf>) -> Frame<Bytes> {
+    frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
 
 fn unlocked(body: &mut Mutex<Streamed>) -> &mut Streamed {
@@ -153,6 +166,7 @@ impl fmt::Debug for Body {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Kind::Empty => f.write_str("Empty"),
+            Kind::Withheld => f.write_str("Withheld"),
             Kind::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
             Kind::Streamed(_) => f.write_str("Streamed(..)"),
         }
@@ -160,7 +174,7 @@ impl fmt::Debug for Body {
 }
 
 pin_project_lite::pin_project! {
-    /// Gives a body the error type of all bodies.
+    /// Gives a body the types of all bodies.
     struct Boxed<B> {
         #[pin]
         body: B,
@@ -169,7 +183,7 @@ pin_project_lite::pin_project! {
 
 impl<B> http_body::Body for Boxed<B>
 where
-    B: http_body::Body<Data = Bytes>,
+    B: http_body::Body<Data: Buf>,
     B::Error: Into<BoxError>,
 {
     type Data = Bytes;
@@ -180,7 +194,7 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let frame = self.project().body.poll_frame(cx);
-        frame.map_err(Into::into)
+        frame.map_ok(in_one_piece).map_err(Into::into)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -318,11 +318,8 @@ impl Serving {
             return not_implemented(&self.router, &request);
         }
         let request = request.map(|body| {
-            RequestBody::arriving(Arriving {
-                body,
-                gap: self.body_timeout,
-                activity: self.activity.clone(),
-            })
+            let activity = self.activity.clone();
+            RequestBody::arriving(Arriving::new(body, self.body_timeout, activity))
         });
         let host = self.host.clone();
         let (mut response, id) = self.router.handle(request, self.peer, host, line).await;

@@ -45,6 +45,45 @@ impl Deadline {
     }
 }
 
+/// How long something may be tried without success.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    after: Duration,
+    deadline: Deadline,
+    waits: bool,
+}
+
+/// It took longer than this.
+#[derive(Debug)]
+pub(crate) struct Elapsed(pub(crate) Duration);
+
+impl Limit {
+    pub(crate) fn new(after: Duration) -> Self {
+        Self {
+            after,
+            deadline: Deadline::new(),
+            waits: false,
+        }
+    }
+
+    /// What was tried, or that it has been tried for too long. The time begins with the first try that is pending.
+    pub(crate) fn poll<T>(
+        &mut self,
+        tried: Poll<T>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<T, Elapsed>> {
+        if let Poll::Ready(done) = tried {
+            self.waits = false;
+            return Poll::Ready(Ok(done));
+        }
+        if !self.waits {
+            self.waits = true;
+            self.deadline.set(Instant::now(), self.after);
+        }
+        self.deadline.poll(cx).map(|()| Err(Elapsed(self.after)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;

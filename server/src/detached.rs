@@ -49,6 +49,11 @@ impl Detached {
         tracing::warn!(limit, "a detached execution was cancelled: too many run");
     }
 
+    /// Those that run already go on.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.lock().limit = limit;
+    }
+
     /// Waits until none runs.
     pub(crate) async fn finished(&self) {
         poll_fn(|cx| {

@@ -47,6 +47,8 @@ pub mod interceptors;
 mod interrupts;
 mod lifeline;
 mod listen;
+#[cfg(feature = "tower")]
+mod mount;
 mod outgoing;
 mod patience;
 mod problem;
@@ -57,9 +59,11 @@ mod router;
 mod routes;
 mod running;
 mod server;
+mod service;
 mod shutdown;
 mod snapshot;
 mod stall;
+mod streams;
 mod test_client;
 mod wire;
 
@@ -72,6 +76,8 @@ pub use tokio_rustls::rustls;
 #[cfg(feature = "tls")]
 pub use self::listen::{Tls, TlsError};
 
+#[cfg(feature = "tower")]
+pub use self::mount::{OriginalUri, from_tower, mount};
 pub use self::{
     body::Body,
     ended::{Ended, Exit},
@@ -91,6 +97,7 @@ pub use self::{
     },
     running::Threads,
     server::Server,
+    service::{Peer, RouterService},
     shutdown::Shutdown,
     test_client::{TestClient, TestRequest, TestResponse},
 };

@@ -39,13 +39,13 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// The response with its body as it is sent.
     pub(crate) fn respond(
-        mut response: Response,
+        response: Response,
         id: &ExecutionId,
         to_head: bool,
         mut ongoing: Ongoing,
     ) -> http::Response<Self> {
         let declared = (!to_head).then(|| declared(response.headers())).flatten();
-        let control = response.extensions_mut().remove::<Control>();
+        let control = response.extensions().get::<Control>().cloned();
         ongoing.answered(response.status(), control);
         response.map(|body| Self::new(body, declared, id.clone(), ongoing))
     }

@@ -1,19 +1,32 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
-use std::{error, fmt, mem, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    error, fmt, mem,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
-use bytes::{Bytes, BytesMut};
-use http_body::Body as _;
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
-use tokio::time::timeout;
 
-use crate::{Body, activity::Activity, body::data, problem::Problem};
+use crate::{
+    Body,
+    activity::Activity,
+    body::data,
+    deadline::{Elapsed, Limit},
+    problem::Problem,
+};
 
 /// The body of a request.
 ///
 /// It is read piece by piece with [`chunk`](Self::chunk) or whole with [`bytes`](Self::bytes), and never beyond its
-/// limit: 2 MiB by default, since most requests are small and memory is shared by all.
+/// limit: 2 MiB by default, since most requests are small and memory is shared by all. It is an `http_body::Body` too, which
+/// has that limit as well.
 pub struct RequestBody {
     kind: Kind,
     /// How many bytes may still come.
@@ -22,26 +35,43 @@ pub struct RequestBody {
 
 enum Kind {
     Whole(Body),
-    Incoming(Arriving),
+    Arriving(Arriving),
     Failed(BodyError),
 }
 
 /// A body that is still to be read from its connection.
 pub(crate) struct Arriving {
-    pub(crate) body: Incoming,
+    body: Incoming,
     /// How long the next piece may take.
-    pub(crate) gap: Duration,
-    pub(crate) activity: Activity,
+    gap: Limit,
+    activity: Activity,
 }
 
 impl Arriving {
-    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        let Ok(piece) = timeout(self.gap, data(&mut self.body)).await else {
-            return Some(Err(BodyError(Fault::TimedOut(self.gap))));
+    pub(crate) fn new(body: Incoming, gap: Duration, activity: Activity) -> Self {
+        activity.set_unread(!body.is_end_stream());
+        Self {
+            body,
+            gap: Limit::new(gap),
+            activity,
+        }
+    }
+
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        let frame = match ready!(self.gap.poll(polled, cx)) {
+            Ok(frame) => frame,
+            Err(Elapsed(gap)) => {
+                return Poll::Ready(Some(Err(BodyError(Fault::TimedOut(gap)))));
+            }
         };
-        let more = piece.is_some() && !self.body.is_end_stream();
+        let more = frame.is_some() && !self.body.is_end_stream();
         self.activity.set_unread(more);
-        piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
+        let broken = |error: hyper::Error| BodyError::broken(error.into());
+        Poll::Ready(frame.map(|frame| frame.map_err(broken)))
     }
 }
 
@@ -50,12 +80,30 @@ pub(crate) const LIMIT: u64 = 2 << 20;
 
 impl RequestBody {
     pub(crate) fn arriving(arriving: Arriving) -> Self {
-        let Arriving { body, activity, .. } = &arriving;
-        activity.set_unread(!body.is_end_stream());
         Self {
-            kind: Kind::Incoming(arriving),
+            kind: Kind::Arriving(arriving),
             left: LIMIT,
         }
+    }
+
+    /// The body of a request that another server has read the head of.
+    pub(crate) fn foreign<B>(body: B) -> Self
+    where
+        B: http_body::Body<Data: Buf> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let mut body = Some(body);
+        let any: &mut dyn Any = &mut body;
+        if let Some(own) = any.downcast_mut::<Option<Self>>() {
+            return own.take().unwrap_or_default();
+        }
+        if let Some(incoming) = any.downcast_mut::<Option<Incoming>>() {
+            let incoming = incoming.take();
+            return incoming.map_or_else(Self::default, |body| {
+                Self::arriving(Arriving::new(body, Duration::MAX, Activity::default()))
+            });
+        }
+        body.map_or_else(Self::default, |body| Body::new(body).into())
     }
 
     /// Sets how many more bytes are read. Default is 2 MiB in all.
@@ -75,31 +123,12 @@ impl RequestBody {
     ///
     /// Dropping the future loses no piece.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
-        if self.announced() > self.left {
-            self.give_up();
-            return Some(Err(BodyError::too_large()));
-        }
-        let left = self.left;
-        let piece = self.next().await?.and_then(|piece| {
-            let left = left.checked_sub(piece.len() as u64);
-            Ok((piece, left.ok_or_else(BodyError::too_large)?))
-        });
-        match piece {
-            Ok((piece, left)) => {
-                self.left = left;
-                Some(Ok(piece))
-            }
-            Err(error) => {
-                self.give_up();
-                self.kind = Kind::Failed(error.clone());
-                Some(Err(error))
-            }
-        }
+        data(self).await
     }
 
     /// What follows on the connection is no request.
     fn give_up(&self) {
-        if let Kind::Incoming(arriving) = &self.kind {
+        if let Kind::Arriving(arriving) = &self.kind {
             arriving.activity.end_keep_alive();
         }
     }
@@ -140,20 +169,70 @@ impl RequestBody {
 
     /// The least that is still to come.
     fn announced(&self) -> u64 {
+        self.size_hint().lower()
+    }
+
+    fn counted(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let length = frame.data_ref().map_or(0, |data| data.len() as u64);
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or_else(BodyError::too_large)?;
+        Ok(frame)
+    }
+}
+
+/// Frames are those of [`chunk`](Self::chunk), and trailers.
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.announced() > self.left {
+            self.give_up();
+            return Poll::Ready(Some(Err(BodyError::too_large())));
+        }
+        let Some(frame) = ready!(self.kind.poll_frame(cx)) else {
+            return Poll::Ready(None);
+        };
+        let counted = frame.and_then(|frame| self.counted(frame));
+        if let Err(error) = &counted {
+            self.give_up();
+            self.kind = Kind::Failed(error.clone());
+        }
+        Poll::Ready(Some(counted))
+    }
+
+    fn is_end_stream(&self) -> bool {
         match &self.kind {
-            Kind::Whole(body) => body.size_hint().lower(),
-            Kind::Incoming(arriving) => arriving.body.size_hint().lower(),
-            Kind::Failed(_) => 0,
+            Kind::Whole(body) => body.is_end_stream(),
+            Kind::Arriving(arriving) => arriving.body.is_end_stream(),
+            Kind::Failed(_) => false,
         }
     }
 
-    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
-        match &mut self.kind {
-            Kind::Whole(body) => data(body)
-                .await
-                .map(|piece| piece.map_err(BodyError::broken)),
-            Kind::Incoming(arriving) => arriving.next().await,
-            Kind::Failed(error) => Some(Err(error.clone())),
+    fn size_hint(&self) -> SizeHint {
+        match &self.kind {
+            Kind::Whole(body) => body.size_hint(),
+            Kind::Arriving(arriving) => arriving.body.size_hint(),
+            Kind::Failed(_) => SizeHint::default(),
+        }
+    }
+}
+
+impl Kind {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match self {
+            Self::Whole(body) => {
+                let frame = ready!(Pin::new(body).poll_frame(cx));
+                Poll::Ready(frame.map(|frame| frame.map_err(BodyError::broken)))
+            }
+            Self::Arriving(arriving) => arriving.poll_frame(cx),
+            Self::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
         }
     }
 }

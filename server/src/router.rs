@@ -203,7 +203,7 @@ fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
                 .entry(header::CONTENT_LENGTH)
                 .or_insert_with(|| length.into());
         }
-        *response.body_mut() = Body::empty();
+        *response.body_mut() = Body::withheld();
     }
     response
 }

@@ -7,24 +7,19 @@ use std::{
 };
 
 use peristyle_core::End;
-use tokio::time::Instant;
 
-use crate::{Exit, activity::Activity, deadline::Deadline};
+use crate::{
+    Exit,
+    activity::Activity,
+    deadline::{Elapsed, Limit},
+};
 
 /// Runs from the first write that the system does not take to the next that it takes.
-pub(crate) struct Stall {
-    limit: Duration,
-    deadline: Deadline,
-    blocked: bool,
-}
+pub(crate) struct Stall(Limit);
 
 impl Stall {
     pub(crate) fn new(limit: Duration) -> Self {
-        Self {
-            limit,
-            deadline: Deadline::new(),
-            blocked: false,
-        }
+        Self(Limit::new(limit))
     }
 
     /// What was tried to be written, or the error that the client has taken nothing for too long.
@@ -34,16 +29,11 @@ impl Stall {
         activity: &Activity,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<T>> {
-        if written.is_ready() {
-            self.blocked = false;
-            return written;
-        }
-        if !self.blocked {
-            self.blocked = true;
-            self.deadline.set(Instant::now(), self.limit);
-        }
-        ready!(self.deadline.poll(cx));
-        tracing::debug!(limit = ?self.limit, "the client takes nothing of what is written");
+        let limit = match ready!(self.0.poll(written, cx)) {
+            Ok(written) => return Poll::Ready(written),
+            Err(Elapsed(limit)) => limit,
+        };
+        tracing::debug!(?limit, "the client takes nothing of what is written");
         activity.give_up(Exit::Aborted, End::Stalled);
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -82,6 +82,7 @@
 //! | `BoxCloneService`, a boxed layer | every [`Link`] | chains of the same `T` have the same type |
 //! | `Clone` on services | not needed | stages take `&self`; clones of a chain share its interceptors |
 //! | `ServiceExt::oneshot` in a test | [`run_now`](crate::Chain::run_now), [`Link::enter`] | a test needs no runtime when no stage waits |
+//! | `nest_service`, `route_service` | `mount`, `from_tower` of the server | with its feature `tower`, by which a router is a service too |
 //! | a spawned task, so that work survives the client | [`detach`](crate::Context::detach) | leave and error stages run as ever |
 //!
 //! [`Chain`]: crate::Chain
@@ -250,6 +251,7 @@
 //! - *It works on the connection*: TLS, upgrades, limits of accepting. That is the server's.
 //! - *The carried type changes on the way.* Compose functions; the compiler then checks each step.
 //! - *It exists as a tower layer and you use axum.* Keep it. A chain runs no layers, and the event streams and streamed bodies
-//!   of Peristyle are plain responses that axum can return.
+//!   of Peristyle are plain responses that axum can return. A router of the server can stand in axum, behind its layers, and a
+//!   service in its layers can be mounted in a router: neither has to move at once.
 //!
 //! [`require`]: crate::Context::require

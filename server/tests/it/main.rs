@@ -24,8 +24,11 @@ mod routes;
 mod routes_groups;
 mod routes_many;
 mod routes_url;
+mod service;
 mod shutdown;
 mod streams;
 mod support;
 mod test_client;
 mod timeouts;
+#[cfg(feature = "tower")]
+mod tower;

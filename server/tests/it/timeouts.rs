@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use crate::support::{Fed, GET, InMemory, Values, once};
+use crate::support::{Fed, GET, InMemory, Values, finished, once};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -211,6 +211,21 @@ async fn a_client_that_left_something_unread_is_noticed_with_the_next_value() {
         assert_eq!(exit, Exit::Left, "{request:?}");
         assert!((ended - started).as_secs() <= 15, "{request:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_handed_over_is_drained_like_any_other() {
+    let (values, control, routes, mut told) = stream();
+    let server = start(routes, defaults);
+    let mut client = server.connect(1024).await;
+    client.write_all(GET.as_bytes()).await.unwrap();
+    values.send(Ok("hello".into())).await.unwrap();
+    assert_ne!(client.read(&mut [0; 1024]).await.unwrap(), 0);
+    let ended = server.end();
+    assert!(rest(&mut client).await.ends_with("0\r\n\r\n"));
+    assert_eq!(told.recv().await.unwrap().1, Exit::Served);
+    assert_eq!(control.end(), Some(End::Drained));
+    finished(ended).await;
 }
 
 struct Http2 {

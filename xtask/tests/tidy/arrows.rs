@@ -38,6 +38,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "socket2",
             "tokio",
             "tokio-rustls",
+            "tower-service",
             "tracing",
         ],
     ),
