@@ -42,6 +42,7 @@ pub(crate) struct Limits {
     pub(crate) head_timeout: Duration,
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) target_bytes: usize,
     pub(crate) framing: Framing,
     /// Methods that are not implemented unless they are allowed.
     pub(crate) refused: Arc<[Method]>,
@@ -88,7 +89,7 @@ pub(crate) async fn serve<I>(
     let flushes = Flushes::watched();
     let unread = Unread::default();
     let guarded = protocol == Protocol::Http1 && limits.framing == Framing::Guarded;
-    let guard = guarded.then(Guard::new);
+    let guard = guarded.then(|| Guard::new(limits.target_bytes));
     let wire = Wire::new(io, start, flushes.clone(), unread.clone(), guard);
     let io = TokioIo::new(wire);
     let exchanges = Exchanges {
@@ -97,7 +98,7 @@ pub(crate) async fn serve<I>(
         host,
         flushes,
         unread,
-        refused: limits.refused.clone(),
+        limits: limits.clone(),
         streams: Streams::default(),
     };
     let streams = exchanges.streams.clone();
@@ -184,8 +185,43 @@ struct Exchanges {
     host: Host,
     flushes: Flushes,
     unread: Unread,
-    refused: Arc<[Method]>,
+    limits: Limits,
     streams: Streams,
+}
+
+impl Exchanges {
+    /// What is answered in place of the routes.
+    fn refuses<B>(&self, request: &Request<B>) -> Option<StatusCode> {
+        let Limits {
+            headers,
+            target_bytes,
+            ref refused,
+            ..
+        } = self.limits;
+        match request.method() {
+            _ if target_length(request) > target_bytes => Some(StatusCode::URI_TOO_LONG),
+            _ if request.headers().len() > headers => {
+                Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            }
+            method if refused.contains(method) => Some(StatusCode::NOT_IMPLEMENTED),
+            _ => None,
+        }
+    }
+}
+
+/// Over HTTP/2 a target has its path alone: the rest is in fields of its own (RFC 9113, section 8.3.1).
+fn target_length<B>(request: &Request<B>) -> usize {
+    let parts = request.uri();
+    let path = parts.path_and_query().map_or(0, |path| path.as_str().len());
+    match parts.authority() {
+        Some(authority) if request.version() < Version::HTTP_2 => {
+            let scheme = parts
+                .scheme_str()
+                .map_or(0, |scheme| scheme.len() + "://".len());
+            scheme + authority.as_str().len() + path
+        }
+        _ => path,
+    }
 }
 
 impl Service<Request<Incoming>> for Exchanges {
@@ -198,12 +234,12 @@ impl Service<Request<Incoming>> for Exchanges {
         let (peer, host) = (self.peer, self.host.clone());
         let (flushes, streams) = (self.flushes.clone(), self.streams.clone());
         let unread = self.unread.clone();
-        let refused = self.refused.contains(request.method());
+        let refused = self.refuses(&request);
         Box::pin(async move {
             let head = *request.method() == Method::HEAD;
             let request = request.map(|body| RequestBody::incoming(body, unread));
-            if refused {
-                let response = not_implemented(request.version());
+            if let Some(status) = refused {
+                let response = refusal(status, request.version());
                 return Ok(Outgoing::respond(response, head, flushes, Lifeline::new()));
             }
             let (mut response, lifeline) = router.handle(request, peer, host).await;
@@ -215,9 +251,10 @@ impl Service<Request<Incoming>> for Exchanges {
     }
 }
 
-/// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
-fn not_implemented(version: Version) -> crate::Response {
-    let mut response = Problem::new(StatusCode::NOT_IMPLEMENTED).render(None);
+/// The connection ends: what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6), and what follows a
+/// long target is not read.
+fn refusal(status: StatusCode, version: Version) -> crate::Response {
+    let mut response = Problem::new(status).render(None);
     if version < Version::HTTP_2 {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
@@ -313,6 +350,7 @@ mod tests {
             head_timeout: Duration::from_secs(10),
             head_bytes: 64 * 1024,
             headers: 100,
+            target_bytes: 16 * 1024,
             framing: Framing::Guarded,
             refused: REFUSED.into(),
         }
