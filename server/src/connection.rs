@@ -48,6 +48,7 @@ pub(crate) struct Limits {
     pub(crate) write_timeout: Duration,
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
+    pub(crate) target_bytes: usize,
     pub(crate) framing: Framing,
     /// Methods that are not implemented unless they are allowed.
     pub(crate) refused: Arc<[Method]>,
@@ -72,6 +73,7 @@ impl Default for Limits {
             write_timeout: Duration::from_secs(30),
             head_bytes: 64 * 1024,
             headers: 100,
+            target_bytes: 16 * 1024,
             framing: Framing::Guarded,
             refused: REFUSED.into(),
         }
@@ -121,8 +123,7 @@ pub(crate) async fn serve<I>(
         peer,
         host,
         activity: activity.clone(),
-        body_timeout: limits.body_timeout,
-        refused: limits.refused.clone(),
+        limits: limits.clone(),
     }));
     let connection = Connection {
         limits: &limits,
@@ -164,7 +165,7 @@ impl Connection<'_> {
     {
         let limits = self.limits;
         let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
-        let guard = (limits.framing == Framing::Guarded).then(Guard::new);
+        let guard = (limits.framing == Framing::Guarded).then(|| Guard::new(limits.target_bytes));
         let io = TokioIo::new(wire.patient(patience).guarded(guard));
         let connection = http1(limits).serve_connection(io, exchanges);
         let wind_down = http1::Connection::graceful_shutdown;
@@ -282,15 +283,6 @@ fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor
 /// Answers the requests of one connection.
 struct Exchanges(Arc<Serving>);
 
-struct Serving {
-    router: Router,
-    peer: Option<SocketAddr>,
-    host: Host,
-    activity: Activity,
-    body_timeout: Duration,
-    refused: Arc<[Method]>,
-}
-
 impl Service<Request<Incoming>> for Exchanges {
     type Response = Response<Outgoing>;
     type Error = Infallible;
@@ -307,6 +299,14 @@ impl Service<Request<Incoming>> for Exchanges {
     }
 }
 
+struct Serving {
+    router: Router,
+    peer: Option<SocketAddr>,
+    host: Host,
+    activity: Activity,
+    limits: Limits,
+}
+
 impl Serving {
     async fn answer(
         &self,
@@ -314,12 +314,12 @@ impl Serving {
         line: Line,
     ) -> (crate::Response, ExecutionId) {
         let version = request.version();
-        if self.refused.contains(request.method()) {
-            return not_implemented(&self.router, &request);
+        if let Some(status) = self.refuses(&request) {
+            return self.refusal(status, &request);
         }
         let request = request.map(|body| {
             let activity = self.activity.clone();
-            RequestBody::arriving(Arriving::new(body, self.body_timeout, activity))
+            RequestBody::arriving(Arriving::new(body, self.limits.body_timeout, activity))
         });
         let host = self.host.clone();
         let (mut response, id) = self.router.handle(request, self.peer, host, line).await;
@@ -328,23 +328,60 @@ impl Serving {
         }
         (response, id)
     }
+
+    /// What is answered in place of the routes.
+    fn refuses<B>(&self, request: &Request<B>) -> Option<StatusCode> {
+        let Limits {
+            headers,
+            target_bytes,
+            ref refused,
+            ..
+        } = self.limits;
+        match request.method() {
+            _ if target_length(request) > target_bytes => Some(StatusCode::URI_TOO_LONG),
+            _ if request.headers().len() > headers => {
+                Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
+            }
+            method if refused.contains(method) => Some(StatusCode::NOT_IMPLEMENTED),
+            _ => None,
+        }
+    }
+
+    /// The connection ends: what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6), and what follows a
+    /// long target is not read.
+    fn refusal(
+        &self,
+        status: StatusCode,
+        request: &Request<Incoming>,
+    ) -> (crate::Response, ExecutionId) {
+        let problem = Problem::new(status);
+        let (mut response, id) = self.router.refuse(request.headers(), &problem);
+        if request.version() < Version::HTTP_2 {
+            close(&mut response);
+        }
+        (response, id)
+    }
+}
+
+/// Over HTTP/2 a target has its path alone: the rest is in fields of its own (RFC 9113, section 8.3.1).
+fn target_length<B>(request: &Request<B>) -> usize {
+    let parts = request.uri();
+    let path = parts.path_and_query().map_or(0, |path| path.as_str().len());
+    match parts.authority() {
+        Some(authority) if request.version() < Version::HTTP_2 => {
+            let scheme = parts
+                .scheme_str()
+                .map_or(0, |scheme| scheme.len() + "://".len());
+            scheme + authority.as_str().len() + path
+        }
+        _ => path,
+    }
 }
 
 fn close(response: &mut crate::Response) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
 }
-
-/// The connection ends, since what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6).
-fn not_implemented(router: &Router, request: &Request<Incoming>) -> (crate::Response, ExecutionId) {
-    let problem = Problem::new(StatusCode::NOT_IMPLEMENTED);
-    let (mut response, id) = router.refuse(request.headers(), &problem);
-    if request.version() < Version::HTTP_2 {
-        close(&mut response);
-    }
-    (response, id)
-}
-
 /// The tasks of one HTTP/2 connection, a stream each. They end with the connection.
 #[derive(Default)]
 struct Tasks(Arc<Mutex<JoinSet<()>>>);

@@ -63,6 +63,7 @@ use crate::{
 /// | handler | none | what a handler may take is its own: [`Interrupts::after`](crate::Interrupts::after) |
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
+/// | [`target_limit`](Self::target_limit) | 16 KiB | twice what other servers take; a client must not fill the head with it; beyond: 414 |
 /// | [`trust_framing`](Self::trust_framing) | off | a request that is malformed, or that a proxy may read differently: 400 |
 /// | [`allow`](Self::allow) | not TRACE, not CONNECT | few services mean to answer them; otherwise: 501 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
@@ -208,6 +209,16 @@ impl Server {
     #[must_use]
     pub fn detached(mut self, limit: usize) -> Self {
         self.detached = limit;
+        self
+    }
+
+    /// Sets how many bytes the target of a request may have: its path and query, and over HTTP/1.1 a scheme and host before them.
+    /// A longer one is answered with 414 (RFC 9110, section 15.5.15), and over HTTP/1.1 the connection is closed. Where a target
+    /// alone is beyond the limit of the whole head, it is a 431 over HTTP/2 and when the [framing is
+    /// trusted](Self::trust_framing). Default is 16 KiB.
+    #[must_use]
+    pub fn target_limit(mut self, bytes: usize) -> Self {
+        self.limits.target_bytes = bytes;
         self
     }
 

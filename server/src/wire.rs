@@ -67,6 +67,10 @@ enum Guarded {
 /// it stands, and looks for it when the head has ended.
 const REFUSAL: &[u8] = b"\0\r\n\r\n";
 
+/// What is read in place of the rest of a target that is too long, and of all after it: with it, hyper has a request whose target
+/// is too long for the service, which answers when its turn has come.
+const CUT: &[u8] = b" HTTP/1.1\r\n\r\n";
+
 /// RFC 9110, section 15.5.9.
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
@@ -115,6 +119,7 @@ impl<I> Wire<I> {
         self.guarded = Guarded::Refused(refused.place);
         self.start = match refused.place {
             Place::Head => Bytes::from_static(REFUSAL),
+            Place::Target => Bytes::from_static(CUT),
             Place::Body => Bytes::new(),
         };
         refused.good == 0
@@ -172,7 +177,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
             buffer.put_slice(&this.start[..length]);
             this.start.advance(length);
         } else if let Guarded::Refused(place) = this.guarded {
-            return Poll::Ready(place.end());
+            return place.end();
         } else {
             ready!(this.poll_within_patience(cx, buffer))?;
         }
@@ -184,14 +189,16 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
 }
 
 impl Place {
-    /// What comes after a refusal: a body that is malformed must not look complete.
-    fn end(self) -> io::Result<()> {
+    /// What comes after a refusal: a body that is malformed must not look complete. A client that waits for its answer must not
+    /// look as if it had left; the answer ends the connection.
+    fn end(self) -> Poll<io::Result<()>> {
         match self {
-            Self::Head => Ok(()),
-            Self::Body => Err(io::Error::new(
+            Self::Head => Poll::Ready(Ok(())),
+            Self::Target => Poll::Pending,
+            Self::Body => Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "malformed chunks",
-            )),
+            ))),
         }
     }
 }

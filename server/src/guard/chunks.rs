@@ -3,7 +3,7 @@
 use super::{
     Fault,
     head::line_end,
-    octets::{TOKEN, VALUE, is, is_space, run},
+    octets::{TOKEN, VALUE, is, is_space, long_run},
 };
 
 /// What the next byte of a chunked body is part of.
@@ -57,7 +57,7 @@ impl Chunks {
             };
             *self = next;
             if let Self::Extension(_) | Self::Value = next {
-                at += run(&bytes[at..], VALUE);
+                at += long_run::<VALUE>(&bytes[at..]);
             }
         }
         Ok((at, false))

@@ -1,9 +1,9 @@
 //! The head of a request: its line, then its fields (RFC 9112, sections 3 and 5).
 
 use super::{
-    Fault,
+    Fault, Place,
     authority::Authority,
-    octets::{TARGET, TOKEN, VALUE, is, is_space, run},
+    octets::{TARGET, TOKEN, VALUE, is, is_space, long_run, run},
 };
 
 /// What follows a head (RFC 9112, section 6.3).
@@ -13,13 +13,15 @@ pub(super) enum Content {
     Chunked,
 }
 
-/// A head of which some was read.
+/// A head of which some was read, byte by byte where that matters.
 #[derive(Debug, Default)]
 pub(super) struct Head {
     part: Part,
     /// What is being read, if it can be a word that means something here.
     word: Word,
     method: Method,
+    /// How many more bytes the target may have.
+    room: usize,
     version: Version,
     host: Option<Authority>,
     length: Option<u64>,
@@ -45,6 +47,8 @@ enum Part {
     Name,
     Value(Field, Within),
     End,
+    /// The target was too long.
+    Cut,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -81,7 +85,17 @@ enum Within {
 
 type Refusal = &'static str;
 
+const TOO_LONG: Refusal = "too long a target";
+
 impl Head {
+    /// A head whose target may have this many bytes.
+    pub(super) fn new(target: usize) -> Self {
+        Self {
+            room: target,
+            ..Self::default()
+        }
+    }
+
     /// Takes bytes up to the end of the head. Returns how many it took, and what follows the head when that was its end.
     pub(super) fn read(&mut self, bytes: &[u8]) -> Result<(usize, Option<Content>), Fault> {
         let mut at = 0;
@@ -96,16 +110,28 @@ impl Head {
         Ok((at, None))
     }
 
+    /// What is at fault when a byte was refused.
+    pub(super) fn place(&self) -> Place {
+        match self.part {
+            Part::Cut => Place::Target,
+            _ => Place::Head,
+        }
+    }
+
     /// Takes at once what `take` would take byte by byte without a change.
     fn skip(&mut self, bytes: &[u8]) -> usize {
         match self.part {
             Part::Method | Part::Name => {
-                let length = run(bytes, TOKEN);
+                let length = run::<TOKEN>(bytes);
                 self.word.extend(&bytes[..length]);
                 length
             }
-            Part::Path => run(bytes, TARGET),
-            Part::Value(Field::Other, _) => run(bytes, VALUE),
+            Part::Path => {
+                let length = long_run::<TARGET>(&bytes[..bytes.len().min(self.room)]);
+                self.room -= length;
+                length
+            }
+            Part::Value(Field::Other, _) => long_run::<VALUE>(bytes),
             _ => 0,
         }
     }
@@ -121,7 +147,7 @@ impl Head {
             Part::Asterisk => return Err("more than an asterisk"),
             Part::Scheme => self.scheme(byte)?,
             Part::Authority(authority) => self.authority(authority, byte)?,
-            Part::Path if is(byte, TARGET) => Part::Path,
+            Part::Path if is(byte, TARGET) => self.path(byte)?,
             Part::Path => return Err("a byte that no target has"),
             Part::Version => self.version(byte)?,
             Part::LineEnd => line_end(byte, Part::Line)?,
@@ -134,6 +160,7 @@ impl Head {
                 line_end(byte, Part::Start)?;
                 return self.content().map(Some);
             }
+            Part::Cut => return Err(TOO_LONG),
         };
         Ok(None)
     }
@@ -165,7 +192,7 @@ impl Head {
     fn target(&mut self, byte: u8) -> Result<Part, Refusal> {
         match (self.method, byte) {
             (Method::Connect, _) => self.authority(Authority::Start, byte),
-            (_, b'/') => Ok(Part::Path),
+            (_, b'/') => self.path(byte),
             (Method::Options, b'*') => Ok(Part::Asterisk),
             _ => {
                 self.word = Word::default();
@@ -175,6 +202,7 @@ impl Head {
     }
 
     fn scheme(&mut self, byte: u8) -> Result<Part, Refusal> {
+        self.room = self.room.saturating_sub(1);
         self.word.extend(&[byte]);
         let schemes = [&b"http://"[..], b"https://"];
         if schemes.iter().any(|scheme| self.word.is(scheme)) {
@@ -190,12 +218,31 @@ impl Head {
         match byte {
             b' ' if connect && !authority.has_port() => Err("a tunnel without a port"),
             b' ' if authority.is_whole() => Ok(self.version_next()),
-            b'/' | b'?' if authority.is_whole() && !connect => Ok(Part::Path),
+            b'/' | b'?' if authority.is_whole() && !connect => self.path(byte),
             _ => {
-                let authority = authority.read(byte).ok_or("no authority")?;
-                Ok(Part::Authority(authority))
+                let next = authority.read(byte).ok_or("no authority")?;
+                if self.room == 0 && authority.is_whole() {
+                    return self.cut();
+                }
+                self.room = self.room.saturating_sub(1);
+                Ok(Part::Authority(next))
             }
         }
+    }
+
+    fn path(&mut self, byte: u8) -> Result<Part, Refusal> {
+        match (self.room, byte) {
+            // What is passed on ends with a whole character, or hyper would not read it.
+            (0, 0x80..=0xbf) => {}
+            (0, _) => return self.cut(),
+            _ => self.room -= 1,
+        }
+        Ok(Part::Path)
+    }
+
+    fn cut(&mut self) -> Result<Part, Refusal> {
+        self.part = Part::Cut;
+        Err(TOO_LONG)
     }
 
     fn version_next(&mut self) -> Part {

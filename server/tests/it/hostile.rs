@@ -116,6 +116,9 @@ fn router() -> Router {
     routes.build().unwrap()
 }
 
+/// In place of an end that does not come.
+const STUCK: &str = "and then nothing more";
+
 /// What comes back, up to the end of the connection.
 async fn answer(server: &Running, row: &Row, piece: usize) -> Vec<u8> {
     let Client(mut socket) = server.connect().await;
@@ -140,7 +143,7 @@ async fn answer(server: &Running, row: &Row, piece: usize) -> Vec<u8> {
     match timeout(LONGEST, both).await {
         Ok(((), Ok(_))) => {}
         Ok(((), Err(error))) => read.extend(error.to_string().bytes()),
-        Err(_) => read.extend(b"and then nothing more"),
+        Err(_) => read.extend(STUCK.bytes()),
     }
     read
 }
@@ -168,7 +171,7 @@ async fn check(server: &Running, row: &Row, piece: usize) -> Result<(), String> 
     let read = answer(server, row, piece).await;
     let text = String::from_utf8_lossy(&read);
     let mut wrong = match &row.answers {
-        Answers::Frames => text.contains("HTTP/1.1"),
+        Answers::Frames => text.contains("HTTP/1.1") || text.ends_with(STUCK),
         Answers::Statuses(expected) => {
             let mut expected = expected.clone();
             expected.extend((row.goes_on == GoesOn::Open).then_some(200));
@@ -203,7 +206,13 @@ async fn every_hostile_request_gets_its_answer_and_the_server_goes_on() {
 /// A bad head is known before its turn has come. It neither overtakes nor disturbs the exchange before.
 #[tokio::test]
 async fn a_head_that_is_refused_waits_for_the_answers_before() {
-    for refused in ["\n", "GET", "GET / HTTP/1.1\r\n\r\n"] {
+    let long = format!("GET /{}", "a".repeat(20_000));
+    for (refused, status) in [
+        ("\n", 400),
+        ("GET", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        (&*long, 414),
+    ] {
         let (asked, mut asking) = mpsc::channel(1);
         let waits = move |_: &mut Context| {
             let (answer, answered) = oneshot::channel::<&str>();
@@ -222,9 +231,57 @@ async fn a_head_that_is_refused_waits_for_the_answers_before() {
         }
         answer.send("late").unwrap();
         let answers = client.rest().await;
-        assert_eq!(statuses(&answers), Some(vec![200, 400]), "{answers}");
+        assert_eq!(statuses(&answers), Some(vec![200, status]), "{answers}");
         server.ended().await;
     }
+}
+
+/// The guard sees a part of it, or hyper all.
+#[tokio::test]
+async fn a_target_beyond_its_limit_is_a_414_in_every_form() {
+    let guarded = |server: Server| server.target_limit(10);
+    let trusted = |server: Server| server.target_limit(10).trust_framing();
+    for set in [&guarded as &dyn Fn(Server) -> Server, &trusted] {
+        let server = Running::start_with(router(), set).await;
+        for (target, status) in [
+            ("/234567890", "404"),
+            ("/2345678901", "414"),
+            ("/23456789012", "414"),
+            ("/?345678901", "414"),
+            ("http://a/b", "404"),
+            ("http://a/bc", "414"),
+            ("http://a/bcd", "414"),
+        ] {
+            let answer = server.answer(get(target)).await;
+            let line = format!("HTTP/1.1 {status} ");
+            assert!(answer.starts_with(&line), "{target}: {answer}");
+        }
+        let expected = "HTTP/1.1 414 URI Too Long\r\ncontent-type: application/problem+json\r\n\
+            connection: close\r\ncontent-length: 37\r\n\r\n{\"status\":414,\"title\":\"URI Too Long\"}";
+        let request = "GET /2345678901 HTTP/1.1\r\nhost: a\r\n\r\n";
+        assert_eq!(server.answer(request).await, expected);
+        server.ended().await;
+    }
+}
+
+#[tokio::test]
+async fn a_head_with_too_much_in_it_is_a_431() {
+    let server = Running::start(router()).await;
+    let expected = "HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+    for (fields, status) in [
+        ("a: b\r\n".repeat(98), 200),
+        ("a: b\r\n".repeat(99), 431),
+        (format!("a: {}\r\n", "b".repeat(64_000)), 200),
+        (format!("a: {}\r\n", "b".repeat(65_536)), 431),
+    ] {
+        let head = "GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n";
+        let answer = server.answer(format!("{head}{fields}\r\n")).await;
+        match status {
+            200 => assert!(answer.ends_with("\r\n\r\nhello"), "{answer}"),
+            _ => assert_eq!(answer, expected),
+        }
+    }
+    server.ended().await;
 }
 
 #[tokio::test]

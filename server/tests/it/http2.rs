@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, time::Duration};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::{Request, Response, request::Builder};
 use http_body_util::{BodyExt, Empty};
 use hyper::{
     body::Incoming,
@@ -38,7 +38,11 @@ impl Client {
 
     pub(crate) async fn get(&mut self, path: &str) -> Response<Incoming> {
         let uri = format!("http://{}{path}", self.address);
-        let request = Request::get(uri).body(Empty::new()).unwrap();
+        self.ask(Request::get(uri)).await
+    }
+
+    async fn ask(&mut self, request: Builder) -> Response<Incoming> {
+        let request = request.body(Empty::new()).unwrap();
         soon(self.requests.send_request(request)).await.unwrap()
     }
 }
@@ -58,6 +62,33 @@ async fn prior_knowledge_of_http_2_is_understood_on_the_same_port() {
     assert_eq!(body.to_bytes(), "HTTP/2.0");
     let answer = server.answer(crate::support::get("/")).await;
     assert!(answer.ends_with("HTTP/1.1"), "{answer}");
+    server.ended().await;
+}
+
+/// Only the stream ends, not the connection.
+#[tokio::test]
+async fn what_is_beyond_a_limit_of_the_head_is_refused_with_its_status() {
+    let router = Routes::new().get("/", handler(|_: &mut Context| "hello"));
+    let server = Running::start(router.build().unwrap()).await;
+    let mut client = Client::connect(&server).await;
+    for (length, status) in [(16 * 1024, 200), (16 * 1024 + 1, 414)] {
+        let path = format!("/?{}", "a".repeat(length - 2));
+        let response = client.get(&path).await;
+        assert_eq!(response.status(), status, "{length} bytes");
+    }
+    let uri = format!("http://{}/", server.address);
+    for (count, status) in [(100, 200), (101, 431)] {
+        let request = (0..count).fold(Request::get(&uri), |request, _| request.header("a", "b"));
+        let response = client.ask(request).await;
+        assert_eq!(response.status(), status, "{count} fields");
+    }
+    for (length, status) in [(64_000, 200), (66_000, 431)] {
+        let request = Request::get(&uri).header("a", "b".repeat(length));
+        let response = client.ask(request).await;
+        assert_eq!(response.status(), status, "{length} bytes");
+    }
+    assert_eq!(client.get("/").await.status(), 200);
+    drop(client);
     server.ended().await;
 }
 
