@@ -19,6 +19,7 @@
 //! | `server` | `peristyle::server`: routes, exchanges and connections over hyper |
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
+//! | `typed-header` | `server`, and its headers as values of types |
 //! | `full` | all of them |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:

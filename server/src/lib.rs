@@ -30,6 +30,10 @@
 //! arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `typed-header` | `TypedHeader`: headers as values of the types of the crate `headers` |
 
 mod body;
 mod connection;
@@ -53,13 +57,20 @@ mod snapshot;
 mod test_client;
 mod wire;
 
+/// The crate of typed headers, in the version of [`TypedHeader`].
+#[cfg(feature = "typed-header")]
+pub use headers;
 /// The crate of HTTP's own types, in the version that this one speaks.
 pub use http;
 
+#[cfg(feature = "typed-header")]
+pub use self::extract::TypedHeader;
 pub use self::{
     body::Body,
     exchange::{Context, Exchange},
-    extract::{Cookies, Form, FromExchange, Headers, Part, Path, Query, Rejection, State},
+    extract::{
+        Cookies, Field, Form, FromExchange, Headers, Multipart, Part, Path, Query, Rejection, State,
+    },
     handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},
     lifeline::{Disconnected, Exit},
