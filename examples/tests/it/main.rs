@@ -9,4 +9,5 @@ mod proxy;
 mod stream_lines;
 mod takes_time;
 mod tool;
+mod upload;
 mod without_http;
