@@ -20,6 +20,7 @@
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
 //! | `tower` | `server`, whose routers are tower services and mount them too |
+//! | `typed-header` | `server`, and its headers as values of types |
 //! | `full` | all of them |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:

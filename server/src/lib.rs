@@ -30,6 +30,10 @@
 //! the context or arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `typed-header` | `TypedHeader`: headers as values of the types of the crate `headers` |
 
 mod accept;
 mod activity;
@@ -67,12 +71,17 @@ mod streams;
 mod test_client;
 mod wire;
 
+/// The crate of typed headers, in the version of [`TypedHeader`].
+#[cfg(feature = "typed-header")]
+pub use headers;
 /// The crate of HTTP's own types, in the version that this one speaks.
 pub use http;
 /// The crate of TLS, in the version that this one speaks.
 #[cfg(feature = "tls")]
 pub use tokio_rustls::rustls;
 
+#[cfg(feature = "typed-header")]
+pub use self::extract::TypedHeader;
 #[cfg(feature = "tls")]
 pub use self::listen::{Tls, TlsError};
 
@@ -82,7 +91,9 @@ pub use self::{
     body::Body,
     ended::{Ended, Exit},
     exchange::{Context, Exchange},
-    extract::{Cookies, Form, FromExchange, Headers, Part, Path, Query, Rejection, State},
+    extract::{
+        Cookies, Field, Form, FromExchange, Headers, Multipart, Part, Path, Query, Rejection, State,
+    },
     handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},
     lifeline::Disconnected,

@@ -10,4 +10,5 @@ mod stream_lines;
 mod takes_time;
 mod tool;
 mod tower;
+mod upload;
 mod without_http;

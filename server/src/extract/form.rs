@@ -15,7 +15,7 @@ use crate::Context;
 /// sends with GET is in the query instead.
 ///
 /// Another content type is a 415, a body beyond its limit a 413, one that is not UTF-8 or has more than 1,000 pairs a 400,
-/// and fields that are not as wanted are a 422. `multipart/form-data` is not read.
+/// and fields that are not as wanted are a 422. One with files, `multipart/form-data`, is read by [`Multipart`](super::Multipart).
 ///
 /// ```
 /// use http::{HeaderValue, header::CONTENT_TYPE};

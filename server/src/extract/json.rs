@@ -4,6 +4,7 @@ use http::{HeaderValue, StatusCode};
 use peristyle_core::BoxError;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
 
 use super::{FromExchange, Part, Rejection, content_type, rejection::short};
 use crate::{Context, Json};
@@ -40,10 +41,18 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Rejection> {
             .map(|()| value)
             .map_err(|error| rejection(&error)),
         Err(error) => {
-            let path = error.path();
-            let field = path.iter().next().is_some().then(|| path.to_string());
+            let field = field(error.path());
             Err(rejection(error.inner()).with_field(field))
         }
+    }
+}
+
+/// An object that breaks off before a key ends the path with a `?`, which names nothing.
+fn field(path: &Path) -> Option<String> {
+    let text = path.to_string();
+    match path.iter().next_back()? {
+        Segment::Unknown => text.strip_suffix(".?").map(str::to_owned),
+        _ => Some(text),
     }
 }
 

@@ -9,12 +9,16 @@ mod cookies;
 mod form;
 mod headers;
 mod json;
+mod multipart;
 mod pairs;
+mod parameters;
 mod path;
 mod query;
 mod rejection;
 mod state;
 mod string;
+#[cfg(feature = "typed-header")]
+mod typed_header;
 
 use std::future::Future;
 
@@ -23,10 +27,13 @@ use peristyle_core::BoxError;
 use crate::Context;
 
 pub(crate) use self::state::States;
+#[cfg(feature = "typed-header")]
+pub use self::typed_header::TypedHeader;
 pub use self::{
     cookies::Cookies,
     form::Form,
     headers::Headers,
+    multipart::{Field, Multipart},
     path::Path,
     query::Query,
     rejection::{Part, Rejection},
@@ -40,11 +47,14 @@ pub use self::{
 /// | [`Path<T>`](Path) | the parameters of the route's pattern | 400 |
 /// | [`Query<T>`](Query) | the query | 400 |
 /// | [`Headers`], [`Cookies`] | the headers | |
+/// | `TypedHeader<T>` (feature `typed-header`) | one header | 400 |
 /// | [`State<T>`](State) | what [`Routes::state`](crate::Routes::state) was given | 500 |
 /// | [`Json<T>`](crate::Json), [`Form<T>`](Form) | the body | 400, 413, 415, 422 |
+/// | [`Multipart`] | the body, field by field | 400, 415, and while it is read 400, 413 |
 /// | [`Bytes`](::bytes::Bytes), `String` | the body | 400, 413 |
 /// | [`RequestBody`](crate::RequestBody) | the body, as it comes | |
 /// | `Result<A, BoxError>` | `A`, or what its extraction raised | |
+/// | `Option<TypedHeader<T>>` | `None` when there is no such header | 400 |
 ///
 /// Arguments are made in order, and the first that fails ends it. Those that read the whole body leave it for others: one
 /// handler can take both `Bytes`, to check a signature, and `Json`.
@@ -82,7 +92,7 @@ pub use self::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from an exchange",
     label = "not an extractor",
-    note = "take `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `State<T>`, `Headers`, `Cookies`, `Bytes`, `String`, `RequestBody`, or implement `FromExchange` for `{Self}`"
+    note = "take `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `Multipart`, `State<T>`, `Headers`, `Cookies`, `Bytes`, `String`, `RequestBody`, or implement `FromExchange` for `{Self}`"
 )]
 pub trait FromExchange: Sized + Send {
     /// Makes the argument. Implementations write `async fn`; the future must be `Send`.

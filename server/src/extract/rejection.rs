@@ -32,6 +32,8 @@ pub enum Part {
     Path,
     /// The query.
     Query,
+    /// The headers.
+    Headers,
     /// The body, and the headers that describe it.
     Body,
     /// What [`Routes::state`](crate::Routes::state) was given.
@@ -86,12 +88,13 @@ impl Rejection {
         self.0.part
     }
 
-    /// The field that is wrong, `page` or `items[2].price`, of at most 200 bytes; `None` when it is not one field.
+    /// The field that is wrong, `page`, `items[2].price` or the name of a header, of at most 200 bytes; `None` when it is not one field.
     pub fn field(&self) -> Option<&str> {
         self.0.field.as_deref()
     }
 
-    /// Which argument of the handler it is, counted from 1; `None` when no handler asked for it.
+    /// Which argument of the handler it is, counted from 1; `None` when no handler asked for it, and for a form that failed while
+    /// the handler read it.
     pub fn argument(&self) -> Option<usize> {
         self.0.argument
     }
@@ -140,6 +143,7 @@ impl fmt::Display for Part {
         f.write_str(match self {
             Self::Path => "path",
             Self::Query => "query",
+            Self::Headers => "headers",
             Self::Body => "body",
             Self::State => "state",
         })

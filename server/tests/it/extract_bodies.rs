@@ -136,6 +136,12 @@ async fn what_is_not_json_is_a_400_that_says_where() {
     let cut = json::<Order>(r#"{"name": "a", "items": [{"price": 1}, "#).await;
     let what = "EOF while parsing a value at line 1 column 38";
     assert_eq!(cut, bad(Some("items"), what));
+    let before_a_key = json::<Order>("{").await;
+    let what = "EOF while parsing an object at line 1 column 1";
+    assert_eq!(before_a_key, bad(None, what));
+    let before_a_key = json::<Order>(r#"{"items": [{"#).await;
+    let what = "EOF while parsing an object at line 1 column 12";
+    assert_eq!(before_a_key, bad(Some("items[0]"), what));
     let more = json::<u8>("1 2").await;
     let what = "trailing characters at line 1 column 3";
     assert_eq!(more, bad(None, what));

@@ -8,7 +8,11 @@ mod errors;
 mod exchange;
 mod extract;
 mod extract_bodies;
+mod extract_failures;
+mod extract_multipart;
 mod extract_pairs;
+#[cfg(feature = "typed-header")]
+mod extract_typed_header;
 mod framing;
 mod hostile;
 mod http2;

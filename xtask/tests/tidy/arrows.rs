@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
         "peristyle-server",
         &[
             "bytes",
+            "headers",
             "http",
             "http-body",
             "http-body-util",
@@ -28,6 +29,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "hyper-util",
             "listenfd",
             "matchit",
+            "memchr",
             "percent-encoding",
             "peristyle-core",
             "pin-project-lite",
