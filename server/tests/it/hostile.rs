@@ -146,7 +146,7 @@ async fn answer(server: &Running, row: &Row, piece: usize) -> Vec<u8> {
 }
 
 /// The status codes of complete answers, whose status lines are exact.
-fn statuses(mut answers: &str) -> Option<Vec<u16>> {
+pub(crate) fn statuses(mut answers: &str) -> Option<Vec<u16>> {
     let mut codes = Vec::new();
     while !answers.is_empty() {
         let (head, rest) = answers.split_once("\r\n\r\n")?;

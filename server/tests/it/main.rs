@@ -23,3 +23,4 @@ mod shutdown;
 mod streams;
 mod support;
 mod test_client;
+mod truncated;
