@@ -10,6 +10,7 @@ mod extract_bodies;
 mod extract_pairs;
 mod framing;
 mod hostile;
+mod hostile_h2;
 mod http2;
 mod interceptors;
 mod interrupts;
