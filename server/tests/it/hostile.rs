@@ -12,9 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Client, GET, Running, get, request, soon};
-
-const ROWS: &str = include_str!("../hostile/requests.txt");
+use crate::{
+    requests,
+    support::{Client, GET, Running, get, request, soon},
+};
 
 /// Beyond it, single bytes take too long.
 const SHORT: usize = 4096;
@@ -41,14 +42,10 @@ enum GoesOn {
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    let lines = ROWS.lines().filter(|line| !line.starts_with('#'));
-    lines.filter(|line| !line.is_empty()).map(row)
+    requests::rows().map(|[name, _rfc, expected, bytes]| row(name, expected, bytes))
 }
 
-fn row(line: &'static str) -> Row {
-    let [name, _rfc, expected, bytes] = line.splitn(4, " | ").collect::<Vec<_>>()[..] else {
-        panic!("four columns: {line}");
-    };
+fn row(name: &'static str, expected: &str, bytes: &str) -> Row {
     let (answers, goes_on) = expected.split_once(' ').expect("two words");
     let answers = match answers {
         "-" => Vec::new(),
@@ -58,43 +55,14 @@ fn row(line: &'static str) -> Row {
         "close" => GoesOn::Close,
         "open" => GoesOn::Open,
         "eof" => GoesOn::Eof,
-        other => panic!("{other}: {line}"),
+        other => panic!("{other}: {name}"),
     };
     Row {
         name,
         answers,
         goes_on,
-        bytes: unescaped(bytes),
+        bytes: requests::unescaped(bytes),
     }
-}
-
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        bytes.extend(before.as_bytes());
-        let (kind, after) = escape.split_at(1);
-        rest = after;
-        match kind {
-            "r" => bytes.push(b'\r'),
-            "n" => bytes.push(b'\n'),
-            "t" => bytes.push(b'\t'),
-            "0" => bytes.push(0),
-            "x" => {
-                bytes.push(u8::from_str_radix(&after[..2], 16).unwrap());
-                rest = &after[2..];
-            }
-            "{" => {
-                let (repeated, after) = after.split_once('}').unwrap();
-                let (times, text) = repeated.split_once(':').unwrap();
-                bytes.extend(unescaped(text).repeat(times.parse().unwrap()));
-                rest = after;
-            }
-            _ => bytes.extend(kind.as_bytes()),
-        }
-    }
-    bytes.extend(rest.as_bytes());
-    bytes
 }
 
 fn router() -> Router {

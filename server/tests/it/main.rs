@@ -8,6 +8,8 @@ mod exchange;
 mod extract;
 mod extract_bodies;
 mod extract_pairs;
+#[path = "../hostile/frames.rs"]
+mod frames;
 mod framing;
 mod hostile;
 mod hostile_h2;
@@ -15,6 +17,8 @@ mod http2;
 mod interceptors;
 mod interrupts;
 mod leaving;
+#[path = "../hostile/requests.rs"]
+mod requests;
 mod responses;
 mod routes;
 mod routes_groups;
