@@ -77,6 +77,7 @@ fn holds(bytes: &[u8]) {
     if bytes.starts_with(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") {
         return;
     }
+    comes_whole(bytes, piece);
     let passed = &bytes[..refused.unwrap_or(bytes.len())];
     let expected = requests(passed);
     for buffer in [1 << 16, piece] {
@@ -92,6 +93,31 @@ fn holds(bytes: &[u8]) {
         let answers = exchanged.answers.escape_ascii();
         assert!(ended, "`{answers}` for `{}`", bytes.escape_ascii());
     }
+}
+
+/// Well-formed requests are refused nowhere, whatever their content.
+fn comes_whole(bytes: &[u8], piece: usize) {
+    let mut request = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n".to_vec();
+    for (number, chunk) in bytes.chunks(piece).enumerate() {
+        let size = match number % 3 {
+            0 => format!("{:x}\r\n", chunk.len()),
+            1 => format!("{:04X};a=\"b\"\r\n", chunk.len()),
+            _ => format!("{:x} ; a\r\n", chunk.len()),
+        };
+        request.extend([size.as_bytes(), chunk, b"\r\n"].concat());
+    }
+    request.extend(b"0\r\nx: y\r\n\r\nPUT /next HTTP/1.1\r\nhost: a\r\ncontent-length: ");
+    request.extend(format!("{}\r\n\r\n", bytes.len()).bytes());
+    request.extend(bytes);
+    assert_eq!(
+        refused(request.chunks(piece)),
+        None,
+        "{}",
+        request.escape_ascii()
+    );
+    let expected = [("POST", "/"), ("PUT", "/next")];
+    let expected = expected.map(|(method, target)| Seen::new(method, target, Some(bytes.to_vec())));
+    assert_eq!(exchange(&request, 1 << 16).seen, expected);
 }
 
 /// Where a byte is refused first.

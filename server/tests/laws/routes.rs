@@ -14,6 +14,7 @@ pub(super) fn law() -> Law {
     Law {
         holds,
         seeds: seeds(&[
+            b"/{x}\n\n/%25",
             b"/\n/a\n/{x}\n\n/\n/a\n/b",
             b"/orders/{id}\n/orders/new\n/orders/{id}/lines/{n}\n\n/orders/7\n/orders/new\n/orders/7/lines/%61",
             b"/files/{*path}\n/{*all}\n\n/files/a/b//c\n/files/\n/x/%2F/..",
