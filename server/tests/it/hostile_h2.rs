@@ -234,7 +234,7 @@ const WHOLE: [&str; 3] = [
 
 #[tokio::test]
 async fn frames_that_stop_at_any_byte_are_no_request_until_its_last() {
-    let sent = WHOLE.map(|request| frames::encoded(request));
+    let sent = WHOLE.map(frames::encoded);
     let mut end = 0;
     let ends = sent.each_ref().map(|request| {
         end += request.len();

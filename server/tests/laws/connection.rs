@@ -51,12 +51,9 @@ pub(super) struct Exchanged {
 
 /// Serves a client that sends these bytes, as many at a time as the buffer holds, and reads what comes.
 pub(super) fn exchange(bytes: &[u8], buffer: usize) -> Exchanged {
-    let routes = Routes::new().interceptors(before(keep));
     let kept = Kept::default();
-    let router = routes
-        .state(kept.clone())
-        .build()
-        .expect("there are no routes");
+    let router = Routes::new().interceptors(before(keep)).state(kept.clone());
+    let router = router.build().expect("there are no routes");
     let (client, io) = duplex(buffer);
     let (mut reader, mut writer) = tokio::io::split(client);
     let write = async {
@@ -75,7 +72,7 @@ pub(super) fn exchange(bytes: &[u8], buffer: usize) -> Exchanged {
     let peer: Option<SocketAddr> = None;
     block_on(async {
         let served = serve(io, peer, router, limits(), host);
-        let (_, (), read) = tokio::join!(served, write, reader.read_to_end(&mut answers));
+        let ((), (), read) = tokio::join!(served, write, reader.read_to_end(&mut answers));
         read.expect("the end of what is written in memory");
     });
     let seen = std::mem::take(&mut *kept.0.lock().unwrap());

@@ -21,6 +21,7 @@ pub(super) fn law() -> Law {
             b"/caf\xc3\xa9/{a}\n/a|b/{b}\n\n/caf%c3%a9/%20+\n/a%7Cb/%2f",
             b"/{a}/{b}/\n/{a}/x\n\n/1/2/\n/1/x\n//x",
             b"/{a}/{a}\nx\n/v{n}\n/{}\n/%zz\n\n/1/1",
+            b"/files/{*path}\n/{*all}\n\n/files%2F//a",
             b"/{_}\n/{0}/b\n\n/%ff\n/%\n/./..\n/%2e%2e",
         ]),
         words: &[
@@ -62,25 +63,28 @@ fn holds(bytes: &[u8]) {
         .map(|listed| listed.route().pattern().to_owned())
         .collect();
     assert_eq!(listed, table);
-    let client = TestClient::new(router.clone());
+    let client = TestClient::new(router);
     for path in paths.split('\n').take(MOST) {
         let origin = path.starts_with('/') && path.parse::<Uri>().is_ok();
         if let Some(found) = origin.then(|| ask(&client, path, &seen)).flatten() {
-            check(&client, &router, &seen, &found);
+            check(&seen, &found);
         }
     }
 }
 
 const MOST: usize = 8;
 
-fn check(client: &TestClient, router: &Router, seen: &Seen, found: &Match) {
+/// Alone, since a wildcard's value does not tell an escaped slash from another: a more specific route may have the address.
+fn check(seen: &Seen, found: &Match) {
     let (name, values) = found;
+    let router = router(&[name], seen).expect("it was in a table");
+    let client = TestClient::new(router.clone());
     let values: Vec<_> = values
         .iter()
         .map(|(name, value)| (&**name, value as &dyn std::fmt::Display))
         .collect();
     match router.url_for(name, &values) {
-        Ok(url) => assert_eq!(ask(client, url.as_str(), seen).as_ref(), Some(found)),
+        Ok(url) => assert_eq!(ask(&client, url.as_str(), seen).as_ref(), Some(found)),
         Err(UrlError::Unmatchable { parameter, .. }) => {
             let value = found.1.iter().find(|(name, _)| *name == parameter);
             let value = &value.expect("it was given").1;
@@ -108,7 +112,7 @@ fn ask(client: &TestClient, path: &str, seen: &Seen) -> Option<Match> {
 /// Each route has its pattern for a name.
 fn router(patterns: &[&str], seen: &Seen) -> Option<Router> {
     let routes = Routes::new().state(seen.clone());
-    let named = |pattern: &&str| Route::get(pattern, handler(tell)).named(*pattern);
+    let named = |&pattern: &&str| Route::get(pattern, handler(tell)).named(pattern);
     let routes = patterns.iter().map(named).fold(routes, Routes::route);
     routes.build().ok()
 }
