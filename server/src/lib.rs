@@ -49,6 +49,10 @@ mod guard;
 mod handler;
 pub mod interceptors;
 mod interrupts;
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/laws/mod.rs"]
+#[doc(hidden)]
+pub mod laws;
 mod lifeline;
 mod listen;
 #[cfg(feature = "tower")]

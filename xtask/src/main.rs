@@ -12,6 +12,7 @@ mod check;
 mod demo;
 mod docs;
 mod error;
+mod fuzz;
 mod help;
 mod peers;
 mod step;
@@ -29,7 +30,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "help",
         arguments: "",
@@ -53,6 +54,12 @@ const TASKS: [Task; 6] = [
         arguments: "[NAME [--peers] [--instructions] [ARGS…]]",
         about: "run a benchmark, beside others, or counting instructions; without a name, list them",
         run: bench::run,
+    },
+    Task {
+        name: "fuzz",
+        arguments: "[TARGET|all [--seconds N | --input FILE]]",
+        about: "look for bytes of which a law does not hold; without a target, list them",
+        run: fuzz::run,
     },
     Task {
         name: "demo",

@@ -12,9 +12,10 @@ use tokio::{
     time::timeout,
 };
 
-use crate::support::{Client, GET, Running, get, request, soon};
-
-const ROWS: &str = include_str!("../hostile/requests.txt");
+use crate::{
+    requests,
+    support::{Client, GET, Running, get, request, soon},
+};
 
 /// Beyond it, single bytes take too long.
 const SHORT: usize = 4096;
@@ -24,17 +25,10 @@ const LONGEST: Duration = Duration::from_secs(9);
 
 struct Row {
     name: &'static str,
-    answers: Answers,
+    /// The status codes of the answers, in order.
+    answers: Vec<u16>,
     goes_on: GoesOn,
     bytes: Vec<u8>,
-}
-
-#[derive(Debug, PartialEq)]
-enum Answers {
-    /// These status codes, in this order.
-    Statuses(Vec<u16>),
-    /// Frames of HTTP/2.
-    Frames,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -48,61 +42,27 @@ enum GoesOn {
 }
 
 fn rows() -> impl Iterator<Item = Row> {
-    let lines = ROWS.lines().filter(|line| !line.starts_with('#'));
-    lines.filter(|line| !line.is_empty()).map(row)
+    requests::rows().map(|[name, _rfc, expected, bytes]| row(name, expected, bytes))
 }
 
-fn row(line: &'static str) -> Row {
-    let [name, _rfc, expected, bytes] = line.splitn(4, " | ").collect::<Vec<_>>()[..] else {
-        panic!("four columns: {line}");
-    };
+fn row(name: &'static str, expected: &str, bytes: &str) -> Row {
     let (answers, goes_on) = expected.split_once(' ').expect("two words");
     let answers = match answers {
-        "h2" => Answers::Frames,
-        "-" => Answers::Statuses(Vec::new()),
-        codes => Answers::Statuses(codes.split('+').map(|code| code.parse().unwrap()).collect()),
+        "-" => Vec::new(),
+        codes => codes.split('+').map(|code| code.parse().unwrap()).collect(),
     };
     let goes_on = match goes_on {
         "close" => GoesOn::Close,
         "open" => GoesOn::Open,
         "eof" => GoesOn::Eof,
-        other => panic!("{other}: {line}"),
+        other => panic!("{other}: {name}"),
     };
     Row {
         name,
         answers,
         goes_on,
-        bytes: unescaped(bytes),
+        bytes: requests::unescaped(bytes),
     }
-}
-
-fn unescaped(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut rest = text;
-    while let Some((before, escape)) = rest.split_once('\\') {
-        bytes.extend(before.as_bytes());
-        let (kind, after) = escape.split_at(1);
-        rest = after;
-        match kind {
-            "r" => bytes.push(b'\r'),
-            "n" => bytes.push(b'\n'),
-            "t" => bytes.push(b'\t'),
-            "0" => bytes.push(0),
-            "x" => {
-                bytes.push(u8::from_str_radix(&after[..2], 16).unwrap());
-                rest = &after[2..];
-            }
-            "{" => {
-                let (repeated, after) = after.split_once('}').unwrap();
-                let (times, text) = repeated.split_once(':').unwrap();
-                bytes.extend(unescaped(text).repeat(times.parse().unwrap()));
-                rest = after;
-            }
-            _ => bytes.extend(kind.as_bytes()),
-        }
-    }
-    bytes.extend(rest.as_bytes());
-    bytes
 }
 
 fn router() -> Router {
@@ -149,7 +109,7 @@ async fn answer(server: &Running, row: &Row, piece: usize) -> Vec<u8> {
 }
 
 /// The status codes of complete answers, whose status lines are exact.
-fn statuses(mut answers: &str) -> Option<Vec<u16>> {
+pub(crate) fn statuses(mut answers: &str) -> Option<Vec<u16>> {
     let mut codes = Vec::new();
     while !answers.is_empty() {
         let (head, rest) = answers.split_once("\r\n\r\n")?;
@@ -170,14 +130,9 @@ fn statuses(mut answers: &str) -> Option<Vec<u16>> {
 async fn check(server: &Running, row: &Row, piece: usize) -> Result<(), String> {
     let read = answer(server, row, piece).await;
     let text = String::from_utf8_lossy(&read);
-    let mut wrong = match &row.answers {
-        Answers::Frames => text.contains("HTTP/1.1") || text.ends_with(STUCK),
-        Answers::Statuses(expected) => {
-            let mut expected = expected.clone();
-            expected.extend((row.goes_on == GoesOn::Open).then_some(200));
-            statuses(&text) != Some(expected)
-        }
-    };
+    let mut expected = row.answers.clone();
+    expected.extend((row.goes_on == GoesOn::Open).then_some(200));
+    let mut wrong = statuses(&text) != Some(expected);
     if text.starts_with("HTTP/1.1 400 ") && !text.contains("problem+json") {
         wrong |= !text.contains("\r\nconnection: close\r\ncontent-length: 0\r\n");
     }

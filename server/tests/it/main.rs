@@ -13,8 +13,11 @@ mod extract_multipart;
 mod extract_pairs;
 #[cfg(feature = "typed-header")]
 mod extract_typed_header;
+#[path = "../hostile/frames.rs"]
+mod frames;
 mod framing;
 mod hostile;
+mod hostile_h2;
 mod http2;
 mod interceptors;
 mod interrupts;
@@ -23,6 +26,8 @@ mod leaving;
 mod lines;
 mod logged;
 mod per_core;
+#[path = "../hostile/requests.rs"]
+mod requests;
 mod responses;
 mod routes;
 mod routes_groups;
@@ -36,3 +41,4 @@ mod test_client;
 mod timeouts;
 #[cfg(feature = "tower")]
 mod tower;
+mod truncated;

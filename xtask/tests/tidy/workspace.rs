@@ -35,6 +35,8 @@ pub(crate) struct Package {
 pub(crate) struct Dependency {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// Where it is needed, if not everywhere.
+    pub(crate) target: Option<String>,
     pub(crate) optional: bool,
     pub(crate) features: Vec<String>,
 }
@@ -47,8 +49,11 @@ pub(crate) enum Kind {
 }
 
 impl Package {
+    /// Without what only our own fuzzer builds.
     pub(crate) fn normal_dependencies(&self) -> impl Iterator<Item = &Dependency> {
-        let normal = |dependency: &&Dependency| dependency.kind == Kind::Normal;
+        let normal = |dependency: &&Dependency| {
+            dependency.kind == Kind::Normal && dependency.target.as_deref() != Some("cfg(fuzzing)")
+        };
         self.dependencies.iter().filter(normal)
     }
 }
@@ -85,6 +90,7 @@ fn dependency(json: &Value) -> Dependency {
             Some("build") => Kind::Build,
             Some(_) => Kind::Dev,
         },
+        target: json["target"].as_str().map(str::to_owned),
         optional: json["optional"] == true,
         features: array(&json["features"]).map(string).collect(),
     }

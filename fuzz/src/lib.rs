@@ -1,0 +1,51 @@
+//! What the targets share. `cargo xtask fuzz` builds and runs them; `cargo fuzz` can as well.
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use peristyle_server::laws::Law;
+
+static LAW: OnceLock<Law> = OnceLock::new();
+
+/// Chooses the law. Its seeds are written into the folder `FUZZ_SEEDS` and its words into the file `FUZZ_WORDS`, if these are
+/// set, before libFuzzer reads them.
+///
+/// # Panics
+///
+/// When there is no such law, or nothing can be written.
+pub fn start(name: &str) {
+    let law = Law::named(name).expect("each target has a law");
+    let place = |name| env::var_os(name).map(PathBuf::from);
+    if let Some(folder) = place("FUZZ_SEEDS") {
+        sow(&law, &folder);
+    }
+    if let Some(file) = place("FUZZ_WORDS") {
+        fs::write(file, words(&law)).expect("the words can be written");
+    }
+    assert!(LAW.set(law).is_ok(), "a target starts once");
+}
+
+/// Panics when the law does not hold of these bytes.
+pub fn check(bytes: &[u8]) {
+    let law = LAW.get().expect("the target has started");
+    (law.holds)(bytes);
+}
+
+fn sow(law: &Law, folder: &Path) {
+    for (number, seed) in law.seeds.iter().enumerate() {
+        let file = folder.join(format!("seed-{number}"));
+        fs::write(file, seed).expect("the seeds can be written");
+    }
+}
+
+/// As libFuzzer reads a dictionary.
+fn words(law: &Law) -> String {
+    let quoted = |word: &&str| {
+        let bytes = word.bytes().map(|byte| format!("\\x{byte:02x}"));
+        format!("\"{}\"\n", bytes.collect::<String>())
+    };
+    law.words.iter().map(quoted).collect()
+}
