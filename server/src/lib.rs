@@ -41,12 +41,14 @@ mod handler;
 pub mod interceptors;
 mod interrupts;
 mod lifeline;
+mod listen;
 mod outgoing;
 mod problem;
 mod request_body;
 mod response;
 mod router;
 mod routes;
+mod running;
 mod server;
 mod shutdown;
 mod snapshot;
@@ -55,6 +57,12 @@ mod wire;
 
 /// The crate of HTTP's own types, in the version that this one speaks.
 pub use http;
+/// The crate of TLS, in the version that this one speaks.
+#[cfg(feature = "tls")]
+pub use tokio_rustls::rustls;
+
+#[cfg(feature = "tls")]
+pub use self::listen::{Tls, TlsError};
 
 pub use self::{
     body::Body,
@@ -63,6 +71,7 @@ pub use self::{
     handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},
     lifeline::{Disconnected, Exit},
+    listen::Listener,
     problem::Problem,
     request_body::{BodyError, RequestBody},
     response::{Html, IntoResponse, Json, Redirect, Response},
@@ -71,6 +80,7 @@ pub use self::{
         Group, ListedRoute, Route, RouteError, RouteErrors, RouteInfo, RouteList, RouteUrl, Routes,
         TrailingSlash, UrlError,
     },
+    running::Threads,
     server::Server,
     shutdown::Shutdown,
     test_client::{TestClient, TestRequest, TestResponse},

@@ -1,26 +1,19 @@
-//! The server: a listening socket, its connections, and an orderly end.
+//! The server: where it listens, what it limits, and how it is started and ended.
 
-use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use http::Method;
-use socket2::{SockRef, TcpKeepalive};
-use tokio::{
-    net::{TcpListener, TcpSocket, TcpStream, ToSocketAddrs, lookup_host},
-    signal::unix::{SignalKind, signal},
-    sync::watch,
-    task::JoinSet,
-    time::{sleep, timeout},
-};
+use tokio::net::ToSocketAddrs;
 
 use crate::{
-    Router, Shutdown,
-    connection::{self, Framing, Limits, REFUSED},
+    Listener, Router, Threads,
+    connection::{Framing, Limits, REFUSED},
     detached::{self, Detached},
     router::Host,
-    shutdown::Phase,
+    running::{self, Course, Places, Service, Signals, by_descriptors},
 };
 
-/// An HTTP server on one listening socket, for HTTP/1.1 and HTTP/2 without TLS.
+/// An HTTP server on one or several listening sockets, for HTTP/1.1 and HTTP/2.
 ///
 /// ```no_run
 /// use peristyle_core::handler;
@@ -38,8 +31,31 @@ use crate::{
 /// # }
 /// ```
 ///
+/// It can listen in several places at once, and speak TLS in some of them (feature `tls`):
+///
+/// ```no_run
+/// use peristyle_server::{Listener, Server, Threads};
+/// # use peristyle_server::{Context, Routes};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// # let router = Routes::new().build()?;
+/// Server::on(Listener::bind("[::]:8080").await?)
+///     .and(Listener::unix("/run/app/http.sock")?)
+///     .threads(Threads::PerCore)
+///     .connections_per_peer(64)
+///     .serve(router)
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// | setting | default | why |
 /// |---|---|---|
+/// | [`threads`](Self::threads) | those of the runtime | a stage that computes for long does not hold up other connections |
+/// | [`connections`](Self::connections) | by the limit of descriptors | more would fail, and take files and databases with them |
+/// | [`connections_per_peer`](Self::connections_per_peer) | off | many people can share one address, that of a proxy for instance |
+/// | `handshake_timeout` (feature `tls`) | 10 s | a client that shakes no hands must not hold its place |
 /// | [`head_timeout`](Self::head_timeout) | 10 s | a client that sends no request must not hold its place |
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
 /// | request head | 64 KiB, 100 headers | beyond: 431 |
@@ -53,22 +69,19 @@ use crate::{
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
+    listeners: Vec<Listener>,
     limits: Limits,
     grace: Duration,
     detached: usize,
+    threads: Threads,
+    connections: Option<usize>,
+    connections_per_peer: Option<usize>,
+    #[cfg(feature = "tls")]
+    handshake_timeout: Duration,
 }
 
-const BACKLOG: u32 = 4096;
-/// A peer whose network is gone is noticed after `KEEPALIVE_IDLE` + 3 × `KEEPALIVE_INTERVAL`, or when data stays
-/// unacknowledged for `USER_TIMEOUT`.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(60);
-
 impl Server {
-    /// Listens on an address; of several, on the first that can be had.
+    /// Listens on an address, as [`Listener::bind`] does.
     ///
     /// # Errors
     ///
@@ -78,20 +91,13 @@ impl Server {
     ///
     /// Dropping the future leaves nothing behind.
     pub async fn bind(address: impl ToSocketAddrs) -> io::Result<Self> {
-        let mut refused = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in lookup_host(address).await? {
-            match listen(address) {
-                Ok(listener) => return Ok(Self::on(listener)),
-                Err(error) => refused = error,
-            }
-        }
-        Err(refused)
+        Listener::bind(address).await.map(Self::on)
     }
 
-    /// Serves on a socket that listens already.
-    pub fn on(listener: TcpListener) -> Self {
+    /// Serves on a listener, or on a socket that listens already.
+    pub fn on(listener: impl Into<Listener>) -> Self {
         Self {
-            listener,
+            listeners: vec![listener.into()],
             limits: Limits {
                 head_timeout: Duration::from_secs(10),
                 head_bytes: 64 * 1024,
@@ -101,7 +107,57 @@ impl Server {
             },
             grace: Duration::from_secs(30),
             detached: detached::LIMIT,
+            threads: Threads::default(),
+            connections: None,
+            connections_per_peer: None,
+            #[cfg(feature = "tls")]
+            handshake_timeout: Duration::from_secs(10),
         }
+    }
+
+    /// Serves on one listener more.
+    #[must_use]
+    pub fn and(mut self, listener: impl Into<Listener>) -> Self {
+        self.listeners.push(listener.into());
+        self
+    }
+
+    /// Sets on which threads the server works. Default is [`Threads::Shared`]: those of the runtime that it is started on.
+    ///
+    /// Threads of the server's own have each a socket on every address that the server has [bound](Listener::bind), among which
+    /// the system spreads the clients (`SO_REUSEPORT`): while it serves, another process of the same user can listen there too.
+    /// They share a Unix socket, and one that was given or inherited. All limits are those of the whole server. What a stage
+    /// spawns runs on the thread of its connection, and is dropped with it at the end.
+    #[must_use]
+    pub fn threads(mut self, threads: Threads) -> Self {
+        self.threads = threads;
+        self
+    }
+
+    /// Sets how many connections there may be at a time, on all listeners, at least one. With as many the server accepts no more
+    /// until one ends: the rest wait in the queues of its sockets, and the system turns away those who find them full.
+    /// Default is what the process may have open (the soft `RLIMIT_NOFILE`, when it begins to serve) less an eighth and at
+    /// least 32, but never less than half: 896 of 1024.
+    #[must_use]
+    pub fn connections(mut self, limit: usize) -> Self {
+        self.connections = Some(limit);
+        self
+    }
+
+    /// Sets how many connections one peer may have at a time, at least one: an address of IPv4, or a network of IPv6 with a prefix
+    /// of 64 bits. One more is closed at once. Unix sockets do not count. Default is no limit.
+    #[must_use]
+    pub fn connections_per_peer(mut self, limit: usize) -> Self {
+        self.connections_per_peer = Some(limit);
+        self
+    }
+
+    /// Sets how long a client may take for the handshake of TLS. Its connection is closed then. Default is 10 seconds.
+    #[cfg(feature = "tls")]
+    #[must_use]
+    pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
+        self.handshake_timeout = timeout;
+        self
     }
 
     /// Sets how long a client may take to send the head of a request over HTTP/1.1, counted from the end of the response
@@ -155,236 +211,88 @@ impl Server {
         self
     }
 
-    /// The address that the server listens on.
+    /// The first address that the server listens on.
+    ///
+    /// # Errors
+    ///
+    /// When the system does not say, and when there are only Unix sockets.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        let addresses = self.local_addrs()?;
+        addresses
+            .first()
+            .copied()
+            .ok_or_else(|| io::ErrorKind::AddrNotAvailable.into())
+    }
+
+    /// The addresses that the server listens on, in the order of its listeners. Unix sockets have none.
     ///
     /// # Errors
     ///
     /// When the system does not say.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    pub fn local_addrs(&self) -> io::Result<Vec<SocketAddr>> {
+        let addresses = self.listeners.iter().map(Listener::local_addr);
+        addresses.filter_map(Result::transpose).collect()
     }
 
     /// Serves until the process gets SIGINT or SIGTERM, then shuts down; a second signal ends the grace at once.
     ///
     /// # Errors
     ///
-    /// When the signals cannot be listened for.
+    /// When the signals cannot be listened for, and as for [`serve_until`](Self::serve_until).
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops every connection.
+    /// As for [`serve_until`](Self::serve_until).
     pub async fn serve(self, router: Router) -> io::Result<()> {
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let mut asked = async || {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+        let mut signals = Signals::listen()?;
+        let end = async {
+            signals.next().await;
+            Some(signals)
         };
-        let mut running = Running::new(&self, router);
-        running.accept(&self.listener, asked()).await;
-        drop(self.listener);
-        running.drain(self.grace, asked()).await;
-        Ok(())
+        self.run(router, end).await
     }
 
     /// Serves until `end` resolves, then shuts down: accepts no more, closes idle connections, tells streams to drain, and
-    /// lets running exchanges finish within the [grace](Self::grace).
+    /// lets running exchanges finish within the [grace](Self::grace). A client that had connected before, and waited to be
+    /// accepted, is served if there is a place for it.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot take a listener, and when a [thread](Self::threads) cannot be started; those that have been are
+    /// ended.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops every connection.
-    pub async fn serve_until(self, router: Router, end: impl Future<Output = ()>) {
-        let mut running = Running::new(&self, router);
-        running.accept(&self.listener, end).await;
-        drop(self.listener);
-        running.drain(self.grace, std::future::pending()).await;
+    /// Dropping the future drops every connection. [Threads](Self::threads) of the server do so soon after.
+    pub async fn serve_until(
+        self,
+        router: Router,
+        end: impl Future<Output = ()>,
+    ) -> io::Result<()> {
+        let end = async {
+            end.await;
+            None
+        };
+        self.run(router, end).await
     }
-}
 
-/// A server at work: it owns the task of each connection.
-struct Running {
-    router: Router,
-    limits: Limits,
-    phase: watch::Sender<Phase>,
-    host: Host,
-    connections: JoinSet<()>,
-}
-
-impl Running {
-    fn new(server: &Server, router: Router) -> Self {
-        let (phase, shutdown) = Shutdown::channel();
-        Self {
+    async fn run(
+        self,
+        router: Router,
+        end: impl Future<Output = Option<Signals>>,
+    ) -> io::Result<()> {
+        let connections = self.connections.unwrap_or_else(by_descriptors);
+        let places = Places::new(connections, self.connections_per_peer);
+        let detached = Detached::new(self.detached);
+        let (course, shutdown) = Course::new(detached.clone(), places.clone(), self.grace);
+        let service = Service {
             router,
-            limits: server.limits.clone(),
-            phase,
-            host: Host {
-                shutdown,
-                detached: Detached::new(server.detached),
-            },
-            connections: JoinSet::new(),
-        }
-    }
-
-    async fn accept(&mut self, listener: &TcpListener, end: impl Future<Output = ()>) {
-        let mut end = pin!(end);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let accepted = tokio::select! {
-                () = end.as_mut() => return,
-                Some(ended) = self.connections.join_next() => {
-                    report(ended);
-                    continue;
-                }
-                accepted = listener.accept() => accepted,
-            };
-            match accepted {
-                Ok((stream, peer)) => {
-                    pause = FIRST_PAUSE;
-                    self.connect(stream, peer);
-                }
-                Err(error) if is_of_one_connection(&error) => {}
-                Err(error) => {
-                    tracing::error!(%error, ?pause, "cannot accept connections");
-                    tokio::select! {
-                        () = end.as_mut() => return,
-                        () = sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
-                    }
-                }
-            }
-        }
-    }
-
-    fn connect(&mut self, stream: TcpStream, peer: SocketAddr) {
-        if let Err(error) = configure(&stream) {
-            return tracing::debug!(%error, "connection lost before it was served");
-        }
-        let (router, limits) = (self.router.clone(), self.limits.clone());
-        let host = self.host.clone();
-        let connection = connection::serve(stream, Some(peer), router, limits, host);
-        self.connections.spawn(connection);
-    }
-
-    /// Lets the connections finish within `grace`, or until `force`; then drops them.
-    async fn drain(mut self, grace: Duration, force: impl Future<Output = ()>) {
-        self.phase.send_replace(Phase::Draining);
-        tokio::select! {
-            () = self.end_within(grace) => {}
-            () = force => {}
-        }
-        self.phase.send_replace(Phase::Forced);
-        self.host.detached.close();
-        if timeout(LAST, self.finished()).await.is_err() {
-            let left = self.connections.len();
-            tracing::error!(left, "connections are given up: their stages block");
-        }
-    }
-
-    /// Interrupts what can be interrupted when little is left of `grace`.
-    async fn end_within(&mut self, grace: Duration) {
-        let ending = LONGEST_ENDING.min(grace / 10);
-        if timeout(grace.saturating_sub(ending), self.finished())
-            .await
-            .is_err()
-        {
-            self.phase.send_replace(Phase::Ending);
-            let _late = timeout(ending, self.finished()).await;
-        }
-    }
-
-    async fn finished(&mut self) {
-        while let Some(ended) = self.connections.join_next().await {
-            report(ended);
-        }
-        self.host.detached.finished().await;
-    }
-}
-
-/// Enough to render an error and write it.
-const LONGEST_ENDING: Duration = Duration::from_secs(1);
-
-/// More than a task that can be cut off needs to end.
-const LAST: Duration = Duration::from_secs(1);
-
-/// Out of descriptors or memory: others give some back in time, and trying at once would spin.
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-
-/// Whether only the connection that was to be accepted is lost.
-fn is_of_one_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(
-        error.kind(),
-        ConnectionAborted | ConnectionRefused | ConnectionReset
-    )
-}
-
-fn report(ended: Result<(), tokio::task::JoinError>) {
-    if let Err(error) = ended {
-        tracing::error!(%error, "a connection's task failed");
-    }
-}
-
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = match address {
-        SocketAddr::V4(_) => TcpSocket::new_v4()?,
-        SocketAddr::V6(_) => TcpSocket::new_v6()?,
-    };
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
-}
-
-/// Small writes leave at once, and a peer whose network is gone is noticed.
-fn configure(stream: &TcpStream) -> io::Result<()> {
-    let keepalive = TcpKeepalive::new()
-        .with_time(KEEPALIVE_IDLE)
-        .with_interval(KEEPALIVE_INTERVAL)
-        .with_retries(3);
-    let socket = SockRef::from(stream);
-    socket.set_tcp_nodelay(true)?;
-    socket.set_tcp_keepalive(&keepalive)?;
-    #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use peristyle_core::handler;
-
-    use super::*;
-    use crate::{Context, Routes};
-
-    #[tokio::test]
-    async fn the_accepted_socket_has_the_options_that_a_server_needs() {
-        let routes = Routes::new().get("/", handler(|_: &mut Context| ()));
-        let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let address = server.local_addr().unwrap();
-        let client = TcpStream::connect(address).await.unwrap();
-        let (stream, peer) = server.listener.accept().await.unwrap();
-        let socket = SockRef::from(&stream).try_clone().unwrap();
-        let mut running = Running::new(&server, routes.build().unwrap());
-        running.connect(stream, peer);
-        assert!(socket.tcp_nodelay().unwrap());
-        assert!(socket.keepalive().unwrap());
-        assert_eq!(socket.tcp_keepalive_time().unwrap().as_secs(), 60);
-        assert_eq!(socket.tcp_keepalive_interval().unwrap().as_secs(), 10);
-        assert_eq!(socket.tcp_keepalive_retries().unwrap(), 3);
-        #[cfg(target_os = "linux")]
-        assert_eq!(socket.tcp_user_timeout().unwrap(), Some(USER_TIMEOUT));
-        drop(client);
-    }
-
-    /// A closed connection keeps its place in the queue until it is accepted, so that few descriptors are needed.
-    #[tokio::test]
-    async fn two_thousand_clients_can_wait_to_be_accepted() {
-        let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let address = server.local_addr().unwrap();
-        for _ in 0..2000 {
-            let connected = timeout(Duration::from_secs(20), TcpStream::connect(address)).await;
-            connected.unwrap().unwrap();
-        }
+            limits: self.limits,
+            host: Host { shutdown, detached },
+            places,
+            #[cfg(feature = "tls")]
+            handshake_timeout: self.handshake_timeout,
+        };
+        running::run(self.listeners, self.threads, service, course, end).await
     }
 }
