@@ -11,7 +11,7 @@ use http_body::Frame;
 use peristyle_core::{BoxError, handler};
 use peristyle_server::{Body, Context, Response, Route, Routes};
 
-use crate::support::{Running, get, request};
+use super::support::{Running, get, request};
 
 const TEXT: &str = "content-type: text/plain; charset=utf-8\r\n";
 

@@ -14,7 +14,7 @@ use peristyle_core::{Chain, End, Link, handler};
 use peristyle_server::{Context, Exit, Routes};
 use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
 
-use crate::support::{Dropped, Fed, Running, Waits, finished, once, soon, tells};
+use super::support::{Dropped, Fed, Running, Waits, finished, once, soon, tells};
 
 struct Client {
     requests: SendRequest<Empty<Bytes>>,

@@ -4,7 +4,7 @@ use peristyle_core::{Chain, Link, handler};
 use peristyle_server::{Exit, Routes};
 use tokio::sync::mpsc;
 
-use crate::support::{Dropped, Fed, GET, Running, Waits, once, soon, tells};
+use super::support::{Dropped, Fed, GET, Running, Waits, once, soon, tells};
 
 #[tokio::test]
 async fn a_client_that_leaves_while_a_stage_waits_drops_the_stage() {

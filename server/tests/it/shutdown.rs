@@ -8,7 +8,7 @@ use std::{
 use peristyle_core::{Chain, Control, End, before, handler};
 use peristyle_server::{Context, IntoResponse, Routes, Server};
 
-use crate::support::{Client, Fed, GET, Running, Values, finished, get, once, soon};
+use super::support::{Client, Fed, GET, Running, Values, finished, get, once, soon};
 
 /// A client that has got `ab` of a stream, from a server whose grace is five milliseconds.
 async fn streaming<R>(response: R, values: &Values) -> (Running, Client)

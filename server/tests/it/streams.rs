@@ -6,7 +6,7 @@ use peristyle_core::handler;
 use peristyle_server::{Context, Response, Routes};
 use tokio::net::TcpSocket;
 
-use crate::support::{Client, Fed, GET, Running, get, once, request};
+use super::support::{Client, Fed, GET, Running, get, once, request};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
 

@@ -3,6 +3,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    num::NonZeroUsize,
     pin::Pin,
     sync::Mutex,
     task::{Context as TaskContext, Poll},
@@ -14,9 +15,9 @@ use http_body::Frame;
 use peristyle_core::{
     BoxError, Control, Controlled, End, Interceptor, Link, Name, Stages, Step, before,
 };
-use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server};
+use peristyle_server::{Context, Disconnected, Exchange, Response, Router, Server, Threads};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpStream,
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -30,23 +31,34 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
         .expect("it happens soon")
 }
 
-pub(crate) struct Running {
+/// A server on the runtime of the test, or with so many threads of its own.
+pub(crate) struct RunningOn<const THREADS: usize> {
     pub(crate) address: SocketAddr,
     end: oneshot::Sender<()>,
     serving: JoinSet<()>,
 }
 
-impl Running {
+pub(crate) type Running = RunningOn<0>;
+
+impl<const THREADS: usize> RunningOn<THREADS> {
     pub(crate) async fn start(router: Router) -> Self {
         Self::start_with(router, |server| server).await
     }
 
     pub(crate) async fn start_with(router: Router, set: impl FnOnce(Server) -> Server) -> Self {
-        let server = set(Server::bind("127.0.0.1:0").await.unwrap());
+        let threads = NonZeroUsize::new(THREADS).map_or(Threads::Shared, Threads::Count);
+        let server = Server::bind("127.0.0.1:0").await.unwrap();
+        Self::serve(set(server.threads(threads)), router)
+    }
+
+    pub(crate) fn serve(server: Server, router: Router) -> Self {
         let address = server.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
-        serving.spawn(server.serve_until(router, async { drop(ended.await) }));
+        serving.spawn(async {
+            let end = async { drop(ended.await) };
+            server.serve_until(router, end).await.unwrap();
+        });
         Self {
             address,
             end,
@@ -108,6 +120,18 @@ impl Client {
         soon(self.0.read_to_end(&mut read)).await.unwrap();
         read
     }
+}
+
+/// What comes back for these bytes over any transport, up to its end. Without the `date`.
+pub(crate) async fn answer_over<I>(mut io: I, bytes: impl AsRef<[u8]>) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    soon(io.write_all(bytes.as_ref())).await.unwrap();
+    soon(io.flush()).await.unwrap();
+    let mut read = Vec::new();
+    soon(io.read_to_end(&mut read)).await.unwrap();
+    undated(&read)
 }
 
 fn undated(bytes: &[u8]) -> String {
