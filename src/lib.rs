@@ -20,6 +20,8 @@
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
 //! | `full` | all of them |
+//! | `tls` | TLS by rustls for `server`; it takes a C compiler to build |
+//! | `inherited` | for `server`, sockets that the process was started with, by systemd for instance |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:
 //!

@@ -8,5 +8,6 @@ mod order;
 mod proxy;
 mod stream_lines;
 mod takes_time;
+mod tls;
 mod tool;
 mod without_http;
