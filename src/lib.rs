@@ -22,6 +22,8 @@
 //! | `tower` | `server`, whose routers are tower services and mount them too |
 //! | `typed-header` | `server`, and its headers as values of types |
 //! | `full` | all of them |
+//! | `tls` | TLS by rustls for `server`; it takes a C compiler to build |
+//! | `inherited` | for `server`, sockets that the process was started with, by systemd for instance |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:
 //!

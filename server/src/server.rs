@@ -126,10 +126,10 @@ impl Server {
 
     /// Sets on which threads the server works. Default is [`Threads::Shared`]: those of the runtime that it is started on.
     ///
-    /// On threads of its own each has a socket of its own on every address that the server has [bound](Listener::bind), among which
-    /// the system spreads the clients (`SO_REUSEPORT`); they share a Unix socket, and one that was given or inherited. Limits
-    /// are those of the whole server. While it serves, another process of the same user can listen on the same address. Such
-    /// a stage runs on its connection's thread: what it spawns does so too.
+    /// Threads of the server's own have each a socket on every address that the server has [bound](Listener::bind), among which
+    /// the system spreads the clients (`SO_REUSEPORT`): while it serves, another process of the same user can listen there too.
+    /// They share a Unix socket, and one that was given or inherited. All limits are those of the whole server. What a stage
+    /// spawns runs on the thread of its connection, and is dropped with it at the end.
     #[must_use]
     pub fn threads(mut self, threads: Threads) -> Self {
         self.threads = threads;
@@ -289,11 +289,13 @@ impl Server {
     }
 
     /// Serves until `end` resolves, then shuts down: accepts no more, closes idle connections, tells streams to drain, and
-    /// lets running exchanges finish within the [grace](Self::grace). Clients that had connected before are served.
+    /// lets running exchanges finish within the [grace](Self::grace). A client that had connected before, and waited to be
+    /// accepted, is served if there is a place for it.
     ///
     /// # Errors
     ///
-    /// When a listener cannot be had on the runtime, or a [thread](Self::threads) cannot be started. Nothing was served then.
+    /// When the runtime cannot take a listener, and when a [thread](Self::threads) cannot be started; those that have been are
+    /// ended.
     ///
     /// # Cancel safety
     ///

@@ -8,6 +8,7 @@ mod order;
 mod proxy;
 mod stream_lines;
 mod takes_time;
+mod tls;
 mod tool;
 mod tower;
 mod upload;

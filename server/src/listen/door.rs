@@ -103,46 +103,60 @@ impl Door {
     }
 
     fn poll_accept(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<Arrived>> {
-        let (stream, peer) = match &mut self.socket {
-            Registered::Tcp(listener) => {
-                let (stream, peer) = ready!(listener.poll_accept(cx))?;
-                (Stream::Tcp(stream), Some(canonical(peer)))
-            }
-            Registered::Unix(listener, _) => {
-                let (stream, _) = ready!(listener.poll_accept(cx))?;
-                (Stream::Unix(stream), None)
-            }
-            Registered::Handed(handed) => (Stream::Handed(ready!(handed.poll_next(cx))), None),
-        };
-        Poll::Ready(Ok(self.arrived(stream, peer)))
-    }
-
-    fn arrived(&self, stream: Stream, peer: Option<SocketAddr>) -> Arrived {
-        Arrived {
+        let (stream, peer) = ready!(self.socket.poll_accept(cx))?;
+        Poll::Ready(Ok(Arrived {
             stream,
             peer,
             #[cfg(feature = "tls")]
             tls: self.tls.clone(),
-        }
+        }))
     }
 
     fn accept_now(&mut self) -> io::Result<Arrived> {
-        let (stream, peer) = match &mut self.socket {
-            Registered::Tcp(listener) => {
+        let (stream, peer) = self.socket.accept_now()?;
+        Ok(Arrived {
+            stream,
+            peer,
+            #[cfg(feature = "tls")]
+            tls: self.tls.clone(),
+        })
+    }
+}
+
+impl Registered {
+    fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<(Stream, Option<SocketAddr>)>> {
+        Poll::Ready(Ok(match self {
+            Self::Tcp(listener) => {
+                let (stream, peer) = ready!(listener.poll_accept(cx))?;
+                (Stream::Tcp(stream), Some(canonical(peer)))
+            }
+            Self::Unix(listener, _) => {
+                let (stream, _) = ready!(listener.poll_accept(cx))?;
+                (Stream::Unix(stream), None)
+            }
+            Self::Handed(handed) => (Stream::Handed(ready!(handed.poll_next(cx))), None),
+        }))
+    }
+
+    fn accept_now(&mut self) -> io::Result<(Stream, Option<SocketAddr>)> {
+        Ok(match self {
+            Self::Tcp(listener) => {
                 let (socket, peer) = accept_now(&SockRef::from(&*listener))?;
                 let stream = TcpStream::from_std(socket.into())?;
                 (Stream::Tcp(stream), peer.as_socket().map(canonical))
             }
-            Registered::Unix(listener, _) => {
+            Self::Unix(listener, _) => {
                 let (socket, _) = accept_now(&SockRef::from(&*listener))?;
                 (Stream::Unix(UnixStream::from_std(socket.into())?), None)
             }
-            Registered::Handed(handed) => {
+            Self::Handed(handed) => {
                 let handed = handed.try_next().ok_or(io::ErrorKind::WouldBlock)?;
                 (Stream::Handed(handed), None)
             }
-        };
-        Ok(self.arrived(stream, peer))
+        })
     }
 }
 

@@ -26,7 +26,7 @@ impl Listener {
     ///
     /// `LISTEN_PID` must be this process and `LISTEN_FDS` say how many there are (`sd_listen_fds(3)`). The first call removes both
     /// from the environment, so that no child takes them for its own: make it before there are threads that read the
-    /// environment other than through [`std::env`].
+    /// environment other than through [`std::env`](mod@std::env).
     ///
     /// # Errors
     ///

@@ -118,3 +118,42 @@ impl AsyncWrite for Secure {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is spoken, and how many bytes have shown it, when they come one after the other.
+    fn spoken(bytes: &[u8]) -> (Option<Protocol>, usize) {
+        let mut agreed = Agreed::new(b"h2").unwrap();
+        for (at, byte) in bytes.iter().enumerate() {
+            if let Some(spoken) = agreed.spoken(&[*byte]) {
+                return (Some(spoken), at + 1);
+            }
+        }
+        (None, bytes.len())
+    }
+
+    #[test]
+    fn the_protocol_is_told_by_the_first_byte_that_shows_it() {
+        assert_eq!(spoken(PREFACE), (Some(Protocol::Http2), 24));
+        assert_eq!(spoken(&PREFACE[..23]), (None, 23));
+        assert_eq!(spoken(b"GET / HTTP/1.1"), (Some(Protocol::Http1), 1));
+        assert_eq!(spoken(b"PUT / HTTP/1.1"), (Some(Protocol::Http1), 2));
+    }
+
+    #[test]
+    fn the_preface_is_known_wherever_it_is_split() {
+        let longer = [PREFACE, b"more"].concat();
+        for split in 0..PREFACE.len() {
+            let mut agreed = Agreed::new(b"http/1.1").unwrap();
+            assert_eq!(agreed.spoken(&longer[..split]), None);
+            assert_eq!(agreed.spoken(&longer[split..]), Some(Protocol::Http2));
+        }
+    }
+
+    #[test]
+    fn what_nobody_here_knows_is_not_looked_for() {
+        assert!(Agreed::new(b"spdy/1").is_none());
+    }
+}

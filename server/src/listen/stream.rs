@@ -3,10 +3,12 @@
 use std::{
     fmt,
     io::{self, IoSlice},
+    mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpStream, UnixStream},
@@ -27,6 +29,28 @@ impl Stream {
             Self::Tcp(stream) => tcp::configure(stream),
             Self::Unix(_) | Self::Handed(_) => Ok(()),
         }
+    }
+
+    /// Waits until the runtime has learned that something was sent, if that is so.
+    pub(crate) async fn settled(&mut self) -> io::Result<()> {
+        if self.has_received() {
+            match self {
+                Self::Tcp(stream) => stream.readable().await?,
+                Self::Unix(stream) => stream.readable().await?,
+                Self::Handed(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn has_received(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(stream) => SockRef::from(stream),
+            Self::Unix(stream) => SockRef::from(stream),
+            Self::Handed(_) => return false,
+        };
+        let received = socket.peek(&mut [MaybeUninit::uninit()]);
+        received.is_ok_and(|length| length > 0)
     }
 }
 

@@ -179,3 +179,49 @@ impl error::Error for TlsError {
         Some(&*self.source)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use tokio::{io::AsyncWriteExt, net::UnixStream, time::Instant};
+
+    use super::*;
+
+    fn tls() -> Tls {
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let (certificate, key) = (pair.cert.pem(), pair.signing_key.serialize_pem());
+        Tls::from_pem(certificate.as_bytes(), key.as_bytes()).unwrap()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_handshake_that_does_not_come_to_its_end_is_given_up_in_time() {
+        for sent in [&b""[..], b"\x16", b"\x16\x03\x01\x02\x00\x01\x00"] {
+            let (mut client, stream) = UnixStream::pair().unwrap();
+            client.write_all(sent).await.unwrap();
+            let started = Instant::now();
+            let limit = Duration::from_secs(10);
+            assert!(tls().handshake(Stream::Unix(stream), limit).await.is_none());
+            assert_eq!(started.elapsed().as_secs(), 10, "{sent:?}");
+        }
+    }
+
+    #[test]
+    fn clones_are_replaced_together_and_the_protocols_are_added_where_there_are_none() {
+        let (tls, other) = (tls(), tls());
+        let clone = tls.clone();
+        let mut config = ServerConfig::clone(&other.config());
+        assert_eq!(config.alpn_protocols, [&b"h2"[..], b"http/1.1"]);
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        tls.replace(Arc::new(config));
+        assert_eq!(clone.config().alpn_protocols, [b"http/1.1"]);
+    }
+
+    #[test]
+    fn an_error_says_what_and_its_source_says_why() {
+        let error = Tls::from_pem(b"", b"").unwrap_err();
+        assert_eq!(error.to_string(), "the private key cannot be read");
+        let source = error.source().unwrap().to_string();
+        assert_eq!(source, "no items found");
+    }
+}

@@ -1,9 +1,16 @@
 //! What accepts clients on one runtime, and owns the tasks of their connections.
 
-use std::{future::pending, io, net::SocketAddr, time::Duration};
+use std::{
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
 
+use pin_project_lite::pin_project;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
     sync::mpsc,
     task::{JoinError, JoinSet},
     time::sleep,
@@ -11,12 +18,14 @@ use tokio::{
 
 use super::{
     Part,
-    places::{Place, Places},
+    places::{OfPeer, Place, Places},
 };
+#[cfg(feature = "tls")]
+use crate::Tls;
 use crate::{
     Router,
     connection::{self, Limits},
-    listen::{Arrived, Doors},
+    listen::{Arrived, Doors, Stream},
     router::Host,
 };
 
@@ -60,8 +69,8 @@ impl Worker {
         })
     }
 
-    /// Accepts until the shutdown begins, and sees all connections to their end. Pending then: executions that clients left
-    /// behind may go on, on this runtime.
+    /// Accepts until the shutdown begins, and sees all connections to their end. Then it stays: what clients have left behind
+    /// may go on, on this runtime.
     pub(crate) async fn work(mut self) {
         self.accept().await;
         self.close();
@@ -124,11 +133,21 @@ impl Worker {
         if let Err(error) = arrived.stream.configure() {
             return tracing::debug!(%error, "connection lost before it was served");
         }
-        let connection = serve(self.service.clone(), arrived);
-        self.connections.spawn(async move {
-            connection.await;
-            drop((place, of_peer));
-        });
+        let held = (place, of_peer);
+        let service = self.service.clone();
+        #[cfg(feature = "tls")]
+        if let Some(tls) = arrived.tls {
+            let connection = service.serve_secure(tls, arrived.stream, arrived.peer);
+            return self.spawn(connection, held);
+        }
+        if service.host.shutdown.is_requested() {
+            return self.spawn(service.serve_last(arrived.stream, arrived.peer), held);
+        }
+        self.spawn(service.serve(arrived.stream, arrived.peer), held);
+    }
+
+    fn spawn(&mut self, connection: impl Future<Output = ()> + Send + 'static, held: Held) {
+        self.connections.spawn(Placed { connection, held });
     }
 }
 
@@ -149,32 +168,54 @@ async fn next(
     Ok((arrived, place))
 }
 
-/// Serves one client, over TLS if that is spoken where it came in.
-async fn serve(service: Service, arrived: Arrived) {
+impl Service {
+    fn serve(
+        self,
+        stream: Stream,
+        peer: Option<SocketAddr>,
+    ) -> impl Future<Output = ()> + Send + 'static {
+        connection::serve(stream, peer, self.router, self.limits, self.host)
+    }
+
+    /// Serves a client that had connected before the end: what it sent by then is answered, and the runtime may not know of
+    /// it yet.
+    async fn serve_last(self, mut stream: Stream, peer: Option<SocketAddr>) {
+        if stream.settled().await.is_ok() {
+            self.serve(stream, peer).await;
+        }
+    }
+
     #[cfg(feature = "tls")]
-    if let Some(tls) = arrived.tls {
-        let shutdown = service.host.shutdown.clone();
-        let handshake = tls.handshake(arrived.stream, service.handshake_timeout);
+    async fn serve_secure(self, tls: Tls, stream: Stream, peer: Option<SocketAddr>) {
+        let shutdown = self.host.shutdown.clone();
         let shaken = tokio::select! {
             biased;
-            shaken = handshake => shaken,
+            shaken = tls.handshake(stream, self.handshake_timeout) => shaken,
             () = shutdown.requested() => None,
         };
         if let Some(secure) = shaken {
-            // Others need not have the room for what TLS needs.
-            Box::pin(service.serve(secure, arrived.peer)).await;
+            connection::serve(secure, peer, self.router, self.limits, self.host).await;
         }
-        return;
     }
-    service.serve(arrived.stream, arrived.peer).await;
 }
 
-impl Service {
-    async fn serve<I>(self, io: I, peer: Option<SocketAddr>)
-    where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        connection::serve(io, peer, self.router, self.limits, self.host).await;
+/// What a connection holds until its end.
+type Held = (Place, Option<OfPeer>);
+
+pin_project! {
+    /// A connection with its places. An async block would keep the connection twice, before and while it is polled.
+    struct Placed<F> {
+        #[pin]
+        connection: F,
+        held: Held,
+    }
+}
+
+impl<F: Future> Future for Placed<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        self.project().connection.poll(cx)
     }
 }
 

@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::support::{Fed, GET, Running, finished, once, soon};
+use super::support::{Fed, GET, Running, finished, once, soon};
 
 const LIMIT: Duration = Duration::from_secs(5);
 

@@ -1,7 +1,12 @@
 //! What the server promises, one claim a test.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::duplicate_mod,
+    reason = "both kinds of threads are held to the same claims"
+)]
 
+mod apart;
 mod debug;
 mod ended;
 mod errors;
@@ -19,12 +24,17 @@ mod framing;
 mod hostile;
 mod hostile_h2;
 mod http2;
+#[cfg(feature = "inherited")]
+mod inherited;
 mod interceptors;
 mod interrupts;
 mod keep_alive;
 mod leaving;
+mod limits;
 mod lines;
+mod listeners;
 mod logged;
+mod logs;
 mod per_core;
 #[path = "../hostile/requests.rs"]
 mod requests;
@@ -38,7 +48,10 @@ mod shutdown;
 mod streams;
 mod support;
 mod test_client;
+mod threads;
 mod timeouts;
+#[cfg(feature = "tls")]
+mod tls;
 #[cfg(feature = "tower")]
 mod tower;
 mod truncated;

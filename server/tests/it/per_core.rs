@@ -10,6 +10,8 @@ mod support {
 mod framing;
 #[path = "http2.rs"]
 mod http2;
+#[path = "interrupts.rs"]
+mod interrupts;
 #[path = "leaving.rs"]
 mod leaving;
 #[path = "shutdown.rs"]

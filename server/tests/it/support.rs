@@ -19,7 +19,7 @@ use peristyle_server::{
     Context, Disconnected, Exchange, Listener, Response, Router, Server, Threads,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, duplex},
     net::TcpStream,
     sync::{mpsc, oneshot},
     task::JoinSet,
@@ -50,7 +50,10 @@ impl<const THREADS: usize> RunningOn<THREADS> {
     pub(crate) async fn start_with(router: Router, set: impl FnOnce(Server) -> Server) -> Self {
         let threads = NonZeroUsize::new(THREADS).map_or(Threads::Shared, Threads::Count);
         let server = Server::bind("127.0.0.1:0").await.unwrap();
-        let server = set(server.threads(threads));
+        Self::serve(set(server.threads(threads)), router)
+    }
+
+    pub(crate) fn serve(server: Server, router: Router) -> Self {
         let address = server.local_addr().unwrap();
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
@@ -156,6 +159,18 @@ impl Client {
         soon(self.0.read_to_end(&mut read)).await.unwrap();
         read
     }
+}
+
+/// What comes back for these bytes over any transport, up to its end. Without the `date`.
+pub(crate) async fn answer_over<I>(mut io: I, bytes: impl AsRef<[u8]>) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    soon(io.write_all(bytes.as_ref())).await.unwrap();
+    soon(io.flush()).await.unwrap();
+    let mut read = Vec::new();
+    soon(io.read_to_end(&mut read)).await.unwrap();
+    undated(&read)
 }
 
 fn undated(bytes: &[u8]) -> String {
