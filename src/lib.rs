@@ -19,7 +19,9 @@
 //! | `server` | `peristyle::server`: routes, exchanges and connections over hyper |
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
-//! | `full` | all of them |
+//! | `compression` | to `server`: compressed responses and requests |
+//! | `zstd` | to `compression`: the coding `zstd`, which needs a C compiler |
+//! | `full` | all of them but `zstd` |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:
 //!

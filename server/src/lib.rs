@@ -30,6 +30,11 @@
 //! arguments that are made from it; see [`FromExchange`]. A response's body is whole, or any
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
+//!
+//! | feature | brings |
+//! |---|---|
+//! | `compression` | `interceptors::Compression` and `interceptors::Decompression`, with gzip, deflate and brotli |
+//! | `zstd` | that coding for both; it is built from C |
 
 mod body;
 mod connection;

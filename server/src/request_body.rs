@@ -1,5 +1,7 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
+#[cfg(feature = "compression")]
+use std::io;
 use std::{
     error, fmt, mem,
     sync::{
@@ -12,7 +14,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
+#[cfg(feature = "compression")]
+use tokio::task::yield_now;
 
+#[cfg(feature = "compression")]
+use crate::interceptors::Decoder;
 use crate::{Body, body::data, problem::Problem};
 
 /// The body of a request.
@@ -28,6 +34,8 @@ pub struct RequestBody {
 enum Kind {
     Whole(Body),
     Incoming(Incoming, Unread),
+    #[cfg(feature = "compression")]
+    Decoded(Box<Decoded>),
     Failed(BodyError),
 }
 
@@ -60,6 +68,19 @@ impl RequestBody {
     /// Sets how many more bytes are read. Default is 2 MiB in all.
     pub fn set_limit(&mut self, bytes: u64) {
         self.left = bytes;
+        #[cfg(feature = "compression")]
+        if let Kind::Decoded(decoded) = &mut self.kind {
+            decoded.limit(bytes);
+        }
+    }
+
+    /// Decodes what is still to come.
+    #[cfg(feature = "compression")]
+    pub(crate) fn decode(&mut self, decoder: Decoder) {
+        let left = self.left;
+        let encoded = self.take();
+        self.kind = Kind::Decoded(Box::new(Decoded::new(encoded, decoder)));
+        self.set_limit(left);
     }
 
     /// The next piece, as it came; `None` at the end.
@@ -132,6 +153,8 @@ impl RequestBody {
         match &self.kind {
             Kind::Whole(body) => body.size_hint().lower(),
             Kind::Incoming(body, _) => body.size_hint().lower(),
+            #[cfg(feature = "compression")]
+            Kind::Decoded(_) => 0,
             Kind::Failed(_) => 0,
         }
     }
@@ -146,6 +169,8 @@ impl RequestBody {
                 unread.set(piece.is_some() && !body.is_end_stream());
                 piece.map(|piece| piece.map_err(|error| BodyError::broken(error.into())))
             }
+            #[cfg(feature = "compression")]
+            Kind::Decoded(decoded) => Box::pin(decoded.next()).await,
             Kind::Failed(error) => Some(Err(error.clone())),
         }
     }
@@ -175,6 +200,55 @@ impl fmt::Debug for RequestBody {
     }
 }
 
+/// A body that came encoded.
+#[cfg(feature = "compression")]
+struct Decoded {
+    encoded: RequestBody,
+    decoder: Decoder,
+    /// What has come and is not decoded yet.
+    rest: Bytes,
+}
+
+#[cfg(feature = "compression")]
+impl Decoded {
+    fn new(encoded: RequestBody, decoder: Decoder) -> Self {
+        let rest = Bytes::new();
+        Self {
+            encoded,
+            decoder,
+            rest,
+        }
+    }
+
+    /// An encoded body can be a little larger than what it decodes to, and much larger if it wants to keep the server busy.
+    fn limit(&mut self, bytes: u64) {
+        let more = bytes / 16 + 1024;
+        self.encoded.set_limit(bytes.saturating_add(more));
+    }
+
+    /// The next piece that is not empty.
+    async fn next(&mut self) -> Option<Result<Bytes, BodyError>> {
+        if self.decoder.is_full() {
+            yield_now().await;
+        }
+        loop {
+            match self.decoder.decode(&mut self.rest) {
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => return Some(Ok(piece)),
+                Err(error) => return Some(Err(BodyError::malformed(error))),
+            }
+            match self.encoded.chunk().await {
+                Some(Ok(encoded)) => self.rest = encoded,
+                Some(Err(error)) => return Some(Err(error)),
+                None => {
+                    let ended = self.decoder.finish();
+                    return ended.err().map(|error| Err(BodyError::malformed(error)));
+                }
+            }
+        }
+    }
+}
+
 /// A request body that could not be read.
 #[derive(Debug, Clone)]
 pub struct BodyError(Fault);
@@ -184,6 +258,8 @@ enum Fault {
     TooLarge,
     Taken,
     Broken(Arc<dyn error::Error + Send + Sync>),
+    #[cfg(feature = "compression")]
+    Malformed(Arc<io::Error>),
 }
 
 impl BodyError {
@@ -193,6 +269,11 @@ impl BodyError {
 
     fn broken(source: BoxError) -> Self {
         Self(Fault::Broken(source.into()))
+    }
+
+    #[cfg(feature = "compression")]
+    fn malformed(source: io::Error) -> Self {
+        Self(Fault::Malformed(Arc::new(source)))
     }
 
     /// Whether the body is larger than its limit.
@@ -210,6 +291,8 @@ impl BodyError {
             Fault::TooLarge => http::StatusCode::PAYLOAD_TOO_LARGE,
             Fault::Taken => return Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR),
             Fault::Broken(_) => http::StatusCode::BAD_REQUEST,
+            #[cfg(feature = "compression")]
+            Fault::Malformed(_) => http::StatusCode::BAD_REQUEST,
         };
         Problem::new(status).detail(self.to_string())
     }
@@ -221,6 +304,8 @@ impl fmt::Display for BodyError {
             Fault::TooLarge => "the request body is larger than the limit",
             Fault::Taken => "an earlier stage has taken the request body",
             Fault::Broken(_) => "the request body broke off",
+            #[cfg(feature = "compression")]
+            Fault::Malformed(_) => "the request body is not in its content coding",
         })
     }
 }
@@ -230,6 +315,8 @@ impl error::Error for BodyError {
         match &self.0 {
             Fault::TooLarge | Fault::Taken => None,
             Fault::Broken(source) => Some(&**source),
+            #[cfg(feature = "compression")]
+            Fault::Malformed(source) => Some(&**source),
         }
     }
 }

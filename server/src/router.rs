@@ -8,13 +8,14 @@ use std::{
 
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
+use tracing::{Instrument, Span};
 
 use crate::{
     Body, Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
     Shutdown, UrlError,
     detached::Detached,
     extract::States,
-    interceptors::{self, RequestId},
+    interceptors::{self, RequestId, RequestSpan, request_span},
     lifeline::Lifeline,
     problem,
     routes::{Found, Matched, Table},
@@ -29,6 +30,7 @@ pub struct Router {
     chain: Chain<Exchange>,
     table: Arc<Table>,
     ids: Option<Arc<RequestId>>,
+    span: Option<RequestSpan>,
     states: States,
 }
 
@@ -43,6 +45,7 @@ impl Router {
             chain: links.into(),
             table,
             ids: None,
+            span: None,
             states,
         }
     }
@@ -52,6 +55,13 @@ impl Router {
     #[must_use]
     pub fn request_id(mut self, ids: RequestId) -> Self {
         self.ids = Some(Arc::new(ids));
+        self
+    }
+
+    /// Puts all that is logged while a request is handled into one span; see [`RequestSpan`]. Default is none.
+    #[must_use]
+    pub fn request_span(mut self, span: RequestSpan) -> Self {
+        self.span = Some(span);
         self
     }
 
@@ -102,6 +112,20 @@ impl Router {
         peer: Option<SocketAddr>,
         host: Host,
     ) -> (Response, Lifeline) {
+        let begin = |_: RequestSpan| RequestSpan::begin(&request, peer);
+        let span = self.span.map_or_else(Span::none, begin);
+        let answer = self.answer(request, peer, host, span.clone());
+        let (response, lifeline) = answer.instrument(span.clone()).await;
+        (request_span::answered(span, response), lifeline)
+    }
+
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: Option<SocketAddr>,
+        host: Host,
+        span: Span,
+    ) -> (Response, Lifeline) {
         let head = *request.method() == Method::HEAD;
         let Host { shutdown, detached } = host;
         let lifeline = Lifeline::new();
@@ -110,13 +134,15 @@ impl Router {
             .as_deref()
             .map(|ids| ids.identify(request.headers()));
         let states = self.states.clone();
-        let exchange = Exchange::new(request, peer, shutdown, lifeline.line(), states);
+        let mut exchange = Exchange::new(request, peer, shutdown, lifeline.line(), states);
+        exchange.set_span(span.clone());
         let mut cx = match &identity {
             Some(identity) => Context::with_id(exchange, identity.id().clone()),
             None => Context::new(exchange),
         };
+        request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
-        let go_on = move |rest| detached.spawn(rest);
+        let go_on = move |rest| detached.spawn(rest, span);
         let (cx, result) = self.chain.run_detachable(cx, go_on).await;
         let id = cx.id().clone();
         let (response, late) = cx.into_inner().into_response();
@@ -218,6 +244,7 @@ impl Lookup {
             Found::BadPath => (self.bad_path.clone(), None),
         };
         *cx.matched_mut() = Matched::new(Arc::clone(&self.table), place);
+        request_span::routed(cx);
         chain
     }
 }
