@@ -347,7 +347,7 @@ async fn a_body_that_decodes_to_nothing_is_limited_too() {
     for _ in 0..18 {
         values.try_send(Ok(vec![b'a'; 1024].into())).unwrap();
     }
+    drop(values);
     let response = sent(&client, "gzip", Body::new(body)).await;
     assert_eq!(response.status(), 413);
-    assert_eq!(values.capacity(), values.max_capacity());
 }
