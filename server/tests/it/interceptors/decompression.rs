@@ -260,10 +260,20 @@ impl http_body::Body for Bomb {
 }
 
 const MIB: usize = 1 << 20;
+/// What is decoded at a time.
+const PIECE: usize = 16 * 1024;
 
-/// The response, and how much memory was held at once for it.
-fn measured(client: &TestClient, coding: &'static str, body: Body) -> (TestResponse, u64) {
+struct Measured {
+    response: TestResponse,
+    /// How many bytes of memory were held at once.
+    held: u64,
+    /// How often other tasks had their turn.
+    waits: usize,
+}
+
+fn measured(client: &TestClient, coding: &'static str, body: Body) -> Measured {
     let mut response = None;
+    let mut waits = 0;
     let held = allocation_counter::measure(|| {
         let mut sending = tokio_test::task::spawn(sent(client, coding, body));
         response = loop {
@@ -271,9 +281,14 @@ fn measured(client: &TestClient, coding: &'static str, body: Body) -> (TestRespo
                 break Some(response);
             }
             assert!(sending.is_woken());
+            waits += 1;
         };
     });
-    (response.unwrap(), held.bytes_max)
+    Measured {
+        response: response.unwrap(),
+        held: held.bytes_max,
+        waits,
+    }
 }
 
 #[test]
@@ -284,7 +299,7 @@ fn a_bomb_stops_at_the_limit_with_little_held_and_little_read() {
     ];
     for (client, limit) in cases {
         let (bomb, taken) = Bomb::begin();
-        let (response, held) = measured(&client, "gzip", bomb);
+        let Measured { response, held, .. } = measured(&client, "gzip", bomb);
         assert_eq!(response.status(), 413);
         assert!(held < 3 * limit * MIB as u64, "{held}");
         let taken = taken.load(Ordering::Relaxed);
@@ -293,7 +308,7 @@ fn a_bomb_stops_at_the_limit_with_little_held_and_little_read() {
     let limit = Link::new(BodyLimit::bytes(16 << 20));
     let client = client([limit, decoded(), count()]);
     let (bomb, taken) = Bomb::begin();
-    let (response, held) = measured(&client, "gzip", bomb);
+    let Measured { response, held, .. } = measured(&client, "gzip", bomb);
     assert_eq!(response.status(), 413);
     assert!(held < MIB as u64, "{held}");
     let taken = taken.load(Ordering::Relaxed);
@@ -302,14 +317,19 @@ fn a_bomb_stops_at_the_limit_with_little_held_and_little_read() {
 
 /// A few hundred bytes are megabytes of these.
 #[test]
-fn a_bomb_of_any_coding_is_decoded_piece_by_piece() {
+fn a_bomb_of_any_coding_is_decoded_piece_by_piece_with_turns_for_others() {
     let zeros = vec![0; 16 * MIB];
     for coding in CODINGS {
         let limit = Link::new(BodyLimit::bytes(12 << 20));
         let client = client([limit, decoded(), count()]);
         let bomb = encode(coding, &zeros);
-        let (response, held) = measured(&client, coding, bomb.into());
+        let Measured {
+            response,
+            held,
+            waits,
+        } = measured(&client, coding, bomb.into());
         assert_eq!(response.status(), 413, "{coding}");
+        assert!(waits >= 12 * MIB / PIECE - 1, "{coding}: {waits}");
         assert!(held < 3 * MIB as u64, "{coding}: {held}");
     }
 }
