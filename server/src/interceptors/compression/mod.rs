@@ -63,7 +63,8 @@ use crate::{Body, Context, Exchange, Response};
 ///
 /// # What it costs
 ///
-/// No poll compresses more than 32 KiB before the thread does other work, which takes about a millisecond. A stream holds its
+/// No poll gives the codec more than 32 KiB before the thread does other work. That takes 0.2 ms (zstd) to 1.3 ms (gzip) of the
+/// processor on average, and a few milliseconds where the codec works on what it has gathered before. A stream holds its
 /// encoder for as long as it is open: for gzip about 0.3 MiB, for brotli about 1.2 MiB, which counts where many are open.
 ///
 /// # Secrets
