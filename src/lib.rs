@@ -19,10 +19,12 @@
 //! | `server` | `peristyle::server`: routes, exchanges and connections over hyper |
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
+//! | `compression` | to `server`: compressed responses and requests |
 //! | `tower` | `server`, whose routers are tower services and mount them too |
 //! | `typed-header` | `server`, and its headers as values of types |
 //! | `full` | all of them |
 //! | `tls` | TLS by rustls for `server`; it takes a C compiler to build |
+//! | `zstd` | to `compression`: the coding `zstd`, which takes a C compiler to build |
 //! | `inherited` | for `server`, sockets that the process was started with, by systemd for instance |
 //!
 //! A complete program, which pushes the time to every browser that opens `/events`:

@@ -8,6 +8,7 @@ use std::{
 
 use peristyle_core::Rest;
 use tokio::{runtime::Handle, task::JoinSet};
+use tracing::{Instrument, Span};
 
 use crate::{Exchange, problem};
 
@@ -31,21 +32,21 @@ impl Detached {
         Self(Arc::new(Mutex::new(State { tasks, limit })))
     }
 
-    /// Goes on with an execution. Where it cannot be, it is dropped, and so cancelled.
-    pub(crate) fn spawn(&self, rest: Rest<Exchange>) {
+    /// Goes on with an execution, in its span. Where it cannot be, it is dropped, and so cancelled.
+    pub(crate) fn spawn(&self, rest: Rest<Exchange>, span: Span) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let mut state = self.lock();
         while state.tasks.try_join_next().is_some() {}
         if state.tasks.len() < state.limit {
-            state.tasks.spawn_on(run(rest), &runtime);
+            state.tasks.spawn_on(run(rest).instrument(span), &runtime);
             return;
         }
         let limit = state.limit;
         // What is cancelled with it is foreign code.
         drop(state);
-        drop(rest);
+        span.in_scope(|| drop(rest));
         tracing::warn!(limit, "a detached execution was cancelled: too many run");
     }
 

@@ -4,6 +4,7 @@ use std::{fmt::Display, net::SocketAddr};
 
 use http::{HeaderMap, Method, Request, Uri, request};
 use peristyle_core::{Answer, BoxError, Outcome};
+use tracing::Span;
 
 use crate::{
     Ended, IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
@@ -30,6 +31,7 @@ pub struct Exchange {
     shutdown: Shutdown,
     line: Line,
     states: States,
+    span: Span,
 }
 
 impl Exchange {
@@ -51,6 +53,7 @@ impl Exchange {
             shutdown,
             line,
             states,
+            span: Span::none(),
         }
     }
 
@@ -215,6 +218,16 @@ impl Exchange {
     /// ```
     pub fn on_ended(&self, f: impl FnOnce(&Ended) + Send + 'static) {
         self.line.on_ended(Box::new(f));
+    }
+
+    /// The span that all of this request is in: that of [`Router::request_span`](crate::Router::request_span), else one that is
+    /// disabled. Give it to a task that works for this request, or record in it.
+    pub fn span(&self) -> &Span {
+        &self.span
+    }
+
+    pub(crate) fn set_span(&mut self, span: Span) {
+        self.span = span;
     }
 
     pub(crate) fn set_response(&mut self, response: Response) {

@@ -45,7 +45,12 @@ impl Interrupts {
         Self::default()
     }
 
-    /// When the inner interceptors have taken this long. Default is never. The response is a 503.
+    /// When the inner interceptors have taken this long, all together: the time-out of handlers. Default is never. It never ends the
+    /// body of a response, so that streams stay open as long as they like.
+    ///
+    /// The response is a 503, and the error is logged at error level with its limit: the server was too slow, and trying again may
+    /// help. A 504 would blame a server behind this one (RFC 9110, section 15.6.5); answer that from an error stage where one is to
+    /// blame. A 408 would blame the client, which may then repeat the request at once (section 15.5.9).
     #[must_use]
     pub fn after(mut self, limit: Duration) -> Self {
         self.limit = Some(limit);

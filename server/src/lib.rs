@@ -33,6 +33,8 @@
 //!
 //! | feature | brings |
 //! |---|---|
+//! | `compression` | `interceptors::Compression` and `interceptors::Decompression`, with gzip, deflate and brotli |
+//! | `zstd` | that coding for both; it is built from C |
 //! | `typed-header` | `TypedHeader`: headers as values of the types of the crate `headers` |
 
 mod accept;

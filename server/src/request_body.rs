@@ -1,5 +1,7 @@
 //! The body of a request: read as it comes, or collected within a limit.
 
+#[cfg(feature = "compression")]
+use std::io;
 use std::{
     any::Any,
     error, fmt, mem,
@@ -9,11 +11,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes, BytesMut};
-use http_body::{Body as _, Frame, SizeHint};
-use hyper::body::Incoming;
-use peristyle_core::BoxError;
-
+#[cfg(feature = "compression")]
+#[cfg(feature = "compression")]
+use crate::interceptors::Decoder;
 use crate::{
     Body,
     activity::Activity,
@@ -21,6 +21,10 @@ use crate::{
     deadline::{Elapsed, Limit},
     problem::Problem,
 };
+use bytes::{Buf, Bytes, BytesMut};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+use peristyle_core::BoxError;
 
 /// The body of a request.
 ///
@@ -36,6 +40,8 @@ pub struct RequestBody {
 enum Kind {
     Whole(Body),
     Arriving(Arriving),
+    #[cfg(feature = "compression")]
+    Decoded(Box<Decoded>),
     Failed(BodyError),
 }
 
@@ -109,6 +115,19 @@ impl RequestBody {
     /// Sets how many more bytes are read. Default is 2 MiB in all.
     pub fn set_limit(&mut self, bytes: u64) {
         self.left = bytes;
+        #[cfg(feature = "compression")]
+        if let Kind::Decoded(decoded) = &mut self.kind {
+            decoded.limit(bytes);
+        }
+    }
+
+    /// Decodes what is still to come.
+    #[cfg(feature = "compression")]
+    pub(crate) fn decode(&mut self, decoder: Decoder) {
+        let left = self.left;
+        let encoded = self.take();
+        self.kind = Kind::Decoded(Box::new(Decoded::new(encoded, decoder)));
+        self.set_limit(left);
     }
 
     /// The next piece, as it came; `None` at the end.
@@ -128,8 +147,11 @@ impl RequestBody {
 
     /// What follows on the connection is no request.
     fn give_up(&self) {
-        if let Kind::Arriving(arriving) = &self.kind {
-            arriving.activity.end_keep_alive();
+        match &self.kind {
+            Kind::Arriving(arriving) => arriving.activity.end_keep_alive(),
+            #[cfg(feature = "compression")]
+            Kind::Decoded(decoded) => decoded.encoded.give_up(),
+            Kind::Whole(_) | Kind::Failed(_) => {}
         }
     }
 
@@ -208,6 +230,8 @@ impl http_body::Body for RequestBody {
         match &self.kind {
             Kind::Whole(body) => body.is_end_stream(),
             Kind::Arriving(arriving) => arriving.body.is_end_stream(),
+            #[cfg(feature = "compression")]
+            Kind::Decoded(_) => false,
             Kind::Failed(_) => false,
         }
     }
@@ -216,6 +240,8 @@ impl http_body::Body for RequestBody {
         match &self.kind {
             Kind::Whole(body) => body.size_hint(),
             Kind::Arriving(arriving) => arriving.body.size_hint(),
+            #[cfg(feature = "compression")]
+            Kind::Decoded(_) => SizeHint::default(),
             Kind::Failed(_) => SizeHint::default(),
         }
     }
@@ -232,6 +258,8 @@ impl Kind {
                 Poll::Ready(frame.map(|frame| frame.map_err(BodyError::broken)))
             }
             Self::Arriving(arriving) => arriving.poll_frame(cx),
+            #[cfg(feature = "compression")]
+            Self::Decoded(decoded) => decoded.poll_frame(cx),
             Self::Failed(error) => Poll::Ready(Some(Err(error.clone()))),
         }
     }
@@ -261,6 +289,71 @@ impl fmt::Debug for RequestBody {
     }
 }
 
+/// A body that came encoded.
+#[cfg(feature = "compression")]
+struct Decoded {
+    encoded: RequestBody,
+    decoder: Decoder,
+    /// What has come and is not decoded yet.
+    rest: Bytes,
+    yielded: bool,
+}
+
+#[cfg(feature = "compression")]
+impl Decoded {
+    fn new(encoded: RequestBody, decoder: Decoder) -> Self {
+        let rest = Bytes::new();
+        Self {
+            encoded,
+            decoder,
+            rest,
+            yielded: false,
+        }
+    }
+
+    /// An encoded body can be a little larger than what it decodes to, and much larger if it wants to keep the server busy.
+    fn limit(&mut self, bytes: u64) {
+        let more = bytes / 16 + 1024;
+        self.encoded.set_limit(bytes.saturating_add(more));
+    }
+
+    /// The next piece that is not empty. Others have their turn between two pieces of what has come.
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.decoder.is_full() && !mem::replace(&mut self.yielded, true) {
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.yielded = false;
+        loop {
+            match self.decoder.decode(&mut self.rest) {
+                Ok(piece) if piece.is_empty() => {}
+                Ok(piece) => return Poll::Ready(Some(Ok(Frame::data(piece)))),
+                Err(error) => return Poll::Ready(Some(Err(BodyError::malformed(error)))),
+            }
+            match ready!(Pin::new(&mut self.encoded).poll_frame(cx)?) {
+                Some(frame) => match frame.into_data() {
+                    Ok(encoded) => self.rest = encoded,
+                    Err(trailers) => return Poll::Ready(self.finish(Some(trailers))),
+                },
+                None => return Poll::Ready(self.finish(None)),
+            }
+        }
+    }
+
+    fn finish(
+        &mut self,
+        trailers: Option<Frame<Bytes>>,
+    ) -> Option<Result<Frame<Bytes>, BodyError>> {
+        match self.decoder.finish() {
+            Ok(()) => trailers.map(Ok),
+            Err(error) => Some(Err(BodyError::malformed(error))),
+        }
+    }
+}
+
 /// A request body that could not be read.
 #[derive(Debug, Clone)]
 pub struct BodyError(Fault);
@@ -271,6 +364,8 @@ enum Fault {
     Taken,
     TimedOut(Duration),
     Broken(Arc<dyn error::Error + Send + Sync>),
+    #[cfg(feature = "compression")]
+    Malformed(Arc<io::Error>),
 }
 
 impl BodyError {
@@ -280,6 +375,11 @@ impl BodyError {
 
     fn broken(source: BoxError) -> Self {
         Self(Fault::Broken(source.into()))
+    }
+
+    #[cfg(feature = "compression")]
+    fn malformed(source: io::Error) -> Self {
+        Self(Fault::Malformed(Arc::new(source)))
     }
 
     /// Whether the body is larger than its limit.
@@ -303,6 +403,8 @@ impl BodyError {
             Fault::Taken => return Problem::new(http::StatusCode::INTERNAL_SERVER_ERROR),
             Fault::TimedOut(_) => http::StatusCode::REQUEST_TIMEOUT,
             Fault::Broken(_) => http::StatusCode::BAD_REQUEST,
+            #[cfg(feature = "compression")]
+            Fault::Malformed(_) => http::StatusCode::BAD_REQUEST,
         };
         Problem::new(status).detail(self.to_string())
     }
@@ -317,6 +419,8 @@ impl fmt::Display for BodyError {
                 return write!(f, "nothing of the request body came for {gap:?}");
             }
             Fault::Broken(_) => "the request body broke off",
+            #[cfg(feature = "compression")]
+            Fault::Malformed(_) => "the request body is not in its content coding",
         })
     }
 }
@@ -326,6 +430,8 @@ impl error::Error for BodyError {
         match &self.0 {
             Fault::TooLarge | Fault::Taken | Fault::TimedOut(_) => None,
             Fault::Broken(source) => Some(&**source),
+            #[cfg(feature = "compression")]
+            Fault::Malformed(source) => Some(&**source),
         }
     }
 }

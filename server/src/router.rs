@@ -10,13 +10,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use peristyle_core::{
     Chain, Error, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
 };
+use tracing::{Instrument, Span};
 
 use crate::{
     Body, Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
     Shutdown, UrlError,
     detached::Detached,
     extract::States,
-    interceptors::{self, Identity, RequestId},
+    interceptors::{self, Identity, RequestId, RequestSpan, request_span},
     lifeline::Line,
     outgoing,
     problem::{self, Failures, Internals},
@@ -32,6 +33,7 @@ pub struct Router {
     chain: Chain<Exchange>,
     table: Arc<Table>,
     ids: Option<Arc<RequestId>>,
+    span: Option<RequestSpan>,
     states: States,
     internals: Internals,
 }
@@ -47,6 +49,7 @@ impl Router {
             chain: links.into(),
             table,
             ids: None,
+            span: None,
             states,
             internals: Internals::Hidden,
         }
@@ -57,6 +60,13 @@ impl Router {
     #[must_use]
     pub fn request_id(mut self, ids: RequestId) -> Self {
         self.ids = Some(Arc::new(ids));
+        self
+    }
+
+    /// Puts all that is logged while a request is handled into one span; see [`RequestSpan`]. Default is none.
+    #[must_use]
+    pub fn request_span(mut self, span: RequestSpan) -> Self {
+        self.span = Some(span);
         self
     }
 
@@ -137,14 +147,34 @@ impl Router {
         host: Host,
         line: Line,
     ) -> (Response, ExecutionId) {
+        let begin = |_: RequestSpan| RequestSpan::begin(&request, peer);
+        let span = self.span.map_or_else(Span::none, begin);
+        let answer = self.answer(request, peer, host, line, span.clone());
+        if span.is_disabled() {
+            return answer.await;
+        }
+        let (response, id) = answer.instrument(span.clone()).await;
+        (request_span::answered(span, response), id)
+    }
+
+    async fn answer(
+        &self,
+        request: Request<RequestBody>,
+        peer: Option<SocketAddr>,
+        host: Host,
+        line: Line,
+        span: Span,
+    ) -> (Response, ExecutionId) {
         let head = *request.method() == Method::HEAD;
         let Host { shutdown, detached } = host;
         let (id, identity) = self.identify(request.headers());
         let states = self.states.clone();
-        let exchange = Exchange::new(request, peer, shutdown, line, states);
+        let mut exchange = Exchange::new(request, peer, shutdown, line, states);
+        exchange.set_span(span.clone());
         let mut cx = Context::with_id(exchange, id.clone());
+        request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
-        let go_on = move |rest| detached.spawn(rest);
+        let go_on = move |rest| detached.spawn(rest, span);
         let (mut cx, result) = self.chain.run_detachable(cx, go_on).await;
         let (response, late) = cx.take_response();
         let failures = Failures::new(&cx, self.internals);
@@ -274,6 +304,7 @@ impl Lookup {
             Found::BadPath => (self.bad_path.clone(), None),
         };
         *cx.matched_mut() = Matched::new(Arc::clone(&self.table), place);
+        request_span::routed(cx);
         chain
     }
 }

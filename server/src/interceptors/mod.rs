@@ -9,10 +9,16 @@
 //! | [`SecurityHeaders`] | around all that may answer, refusals and preflights included |
 //! | [`Cors`] | before what refuses: a browser hides a 503 without its headers from the page; a preflight takes no permit |
 //! | [`ConcurrencyLimit`] | before any work is done, and outside of [`Interrupts`](crate::Interrupts), so that waiting in the queue is not counted as work |
+//! | `Compression` | inside of what bounds the work, since compressing is work; outside of all that makes or changes a response, errors included |
+//! | [`Interrupts`](crate::Interrupts) | the time-out of handlers: inside of what must not be cut short, outside of all that may wait for others |
 //! | [`BodyLimit`] | anywhere before the body is read; an inner one takes the place of an outer one |
+//! | `Decompression` | before the body is read, and after what must see it as it came, such as a check of its signature |
 //!
-//! [`defaults`] are those among them that need no decision. [`RequestId`] is no interceptor: the identity of a request is given
-//! before its chain begins; see [`Router::request_id`](crate::Router::request_id).
+//! `Compression` and `Decompression` take the feature `compression`; `zstd` adds that coding, and needs a C compiler.
+//!
+//! [`defaults`] are those among them that need no decision. [`RequestId`] and [`RequestSpan`] are no interceptors: the identity of a
+//! request and its span are there before its chain begins; see [`Router::request_id`](crate::Router::request_id) and
+//! [`Router::request_span`](crate::Router::request_span).
 //!
 //! ```
 //! use peristyle_core::{Link, handler};
@@ -30,15 +36,20 @@
 //!
 //! Headers are put on error exits too, wherever the response to the error is made: by an interceptor of yours, by the router's
 //! own, or after the chain has ended. An interceptor of yours does the same with [`Exchange::late_headers`].
-//!
-//! Bodies are neither compressed nor decompressed here.
 
 mod access_log;
 mod body_limit;
+#[cfg(feature = "compression")]
+mod coding;
+#[cfg(feature = "compression")]
+mod compression;
 mod concurrency_limit;
 mod cors;
+#[cfg(feature = "compression")]
+mod decompression;
 mod random;
 mod request_id;
+pub(crate) mod request_span;
 mod security_headers;
 mod trace_context;
 
@@ -50,6 +61,8 @@ use peristyle_core::{Chain, Link};
 
 use crate::Exchange;
 
+#[cfg(feature = "compression")]
+pub(crate) use self::coding::Decoder;
 pub(crate) use self::request_id::Identity;
 pub use self::{
     access_log::AccessLog,
@@ -57,15 +70,21 @@ pub use self::{
     concurrency_limit::ConcurrencyLimit,
     cors::{AnyOrigin, Cors, InvalidOrigin, SomeOrigins},
     request_id::RequestId,
+    request_span::RequestSpan,
     security_headers::{Framing, SecurityHeaders},
     trace_context::{Trace, TraceContext},
 };
+#[cfg(feature = "compression")]
+pub use self::{coding::Coding, compression::Compression, decompression::Decompression};
 
 /// What every service can have without a decision: [`AccessLog`], [`TraceContext`], [`SecurityHeaders`] and [`BodyLimit`], each
 /// with its defaults, in this order.
 ///
 /// [`Cors`] is not among them because its origins are yours to name, nor [`ConcurrencyLimit`], whose number depends on what a
-/// request costs: a limit that is too low for one service does not protect another.
+/// request costs: a limit that is too low for one service does not protect another. [`Interrupts`](crate::Interrupts) are not, since
+/// how long a handler may take depends on what it does, and by default it may take as long as it likes. `Compression` is not, because
+/// a response with a secret in it must not be compressed without a thought, nor `Decompression`, which would let every route read
+/// what few clients send.
 ///
 /// ```
 /// use peristyle_server::interceptors;

@@ -5,14 +5,14 @@ use std::fmt;
 use http::{HeaderMap, HeaderValue};
 use peristyle_core::{Interceptor, Name, Stages, Step};
 
-use super::random::Numbers;
+use super::{random::Numbers, request_span};
 use crate::{Context, Exchange};
 
 /// An interceptor that leaves a [`Trace`] in the context: the one that the request's `traceparent` names, continued, or a new one
 /// when there is none or it is not valid.
 ///
 /// [`AccessLog`](super::AccessLog) writes it. A handler that calls another service gives it on, as the header `traceparent`;
-/// `tracestate` is not looked at, and can be given on as it came. What the chain logs elsewhere is not yet within a span of it.
+/// `tracestate` is not looked at, and can be given on as it came. A [`RequestSpan`](super::RequestSpan) has its ids.
 ///
 /// ```
 /// use http::HeaderValue;
@@ -128,6 +128,7 @@ impl Interceptor<Exchange> for TraceContext {
 
     fn enter<'a>(&'a self, cx: &'a mut Context) -> Step<'a, Exchange> {
         let trace = self.trace(cx.headers());
+        request_span::traced(cx, &trace);
         cx.insert(trace);
         Step::next()
     }

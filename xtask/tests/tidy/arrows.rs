@@ -21,6 +21,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
         "peristyle-server",
         &[
             "bytes",
+            "compression-codecs",
             "headers",
             "http",
             "http-body",

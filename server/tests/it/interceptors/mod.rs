@@ -2,10 +2,18 @@
 
 mod access_log;
 mod body_limit;
+#[cfg(feature = "compression")]
+mod codecs;
+#[cfg(feature = "compression")]
+mod compression;
 mod concurrency_limit;
 mod cors;
+#[cfg(feature = "compression")]
+mod decompression;
 mod defaults;
+mod handler_timeout;
 mod request_id;
+mod request_span;
 mod security_headers;
 mod trace_context;
 
