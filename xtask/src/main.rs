@@ -13,6 +13,7 @@ mod demo;
 mod docs;
 mod error;
 mod help;
+mod load;
 mod peers;
 mod step;
 mod test;
@@ -29,7 +30,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "help",
         arguments: "",
@@ -53,6 +54,12 @@ const TASKS: [Task; 6] = [
         arguments: "[NAME [--peers] [--instructions] [ARGS…]]",
         about: "run a benchmark, beside others, or counting instructions; without a name, list them",
         run: bench::run,
+    },
+    Task {
+        name: "load",
+        arguments: "[NAME…]",
+        about: "put a crowd before a server: load generators, and clients that mean no good",
+        run: load::run,
     },
     Task {
         name: "demo",
