@@ -87,6 +87,17 @@ impl Package {
     }
 }
 
+/// The executable of the target of this name, in what `cargo build --message-format=json` writes: each artifact is a line.
+pub(crate) fn executable(messages: &str, name: &str) -> Option<PathBuf> {
+    let artifacts = messages
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let mut executables = artifacts
+        .filter(|artifact| artifact["target"]["name"] == name)
+        .filter_map(|artifact| Some(artifact["executable"].as_str()?.into()));
+    executables.next()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;
@@ -118,5 +129,19 @@ mod tests {
     #[test]
     fn metadata_without_packages_is_refused() {
         assert!(Metadata::parse(&json!({ "target_directory": "/t" })).is_none());
+    }
+
+    #[test]
+    fn the_executable_is_that_of_the_target() {
+        let messages = concat!(
+            r#"{"reason":"compiler-artifact","target":{"name":"chain"},"executable":null}"#,
+            "\nnot JSON\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/o"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"chain"},"executable":"/c"}"#,
+        );
+
+        assert_eq!(executable(messages, "chain"), Some("/c".into()));
+        assert_eq!(executable(messages, "third"), None);
     }
 }

@@ -22,6 +22,7 @@ enum Kind {
     Metadata(Box<dyn error::Error>),
     Command { line: String, status: ExitStatus },
     Failed { steps: usize, failed: Vec<String> },
+    Taken(&'static str),
 }
 
 impl Error {
@@ -68,6 +69,11 @@ impl Error {
         Self(Box::new(Kind::Failed { steps, failed }))
     }
 
+    /// Somebody else listens on an address that is needed.
+    pub(crate) fn taken(address: &'static str) -> Self {
+        Self(Box::new(Kind::Taken(address)))
+    }
+
     pub(crate) fn is_usage(&self) -> bool {
         matches!(*self.0, Kind::Usage(_))
     }
@@ -104,6 +110,7 @@ impl fmt::Display for Error {
             Kind::File { path, .. } => write!(f, "`{}` cannot be used", path.display()),
             Kind::Metadata(_) => f.write_str("`cargo metadata` does not describe the workspace"),
             Kind::Command { line, status } => write!(f, "`{line}` failed ({status})"),
+            Kind::Taken(address) => write!(f, "something listens on {address} already"),
             Kind::Failed { steps, failed } => {
                 write!(f, "{} of {steps} steps failed:", failed.len())?;
                 failed.iter().try_for_each(|step| write!(f, "\n  {step}"))
@@ -123,7 +130,8 @@ impl error::Error for Error {
             Kind::Usage(_)
             | Kind::Unexpected { .. }
             | Kind::Command { .. }
-            | Kind::Failed { .. } => None,
+            | Kind::Failed { .. }
+            | Kind::Taken(_) => None,
         }
     }
 }

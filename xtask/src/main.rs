@@ -14,6 +14,7 @@ mod docs;
 mod error;
 mod fuzz;
 mod help;
+mod load;
 mod peers;
 mod step;
 mod test;
@@ -60,6 +61,12 @@ const TASKS: [Task; 7] = [
         arguments: "[TARGET|all [--seconds N | --input FILE]]",
         about: "look for bytes of which a law does not hold; without a target, list them",
         run: fuzz::run,
+    },
+    Task {
+        name: "load",
+        arguments: "[NAME…]",
+        about: "put a crowd before a server: load generators, and clients that mean no good",
+        run: load::run,
     },
     Task {
         name: "demo",

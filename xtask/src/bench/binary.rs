@@ -2,15 +2,19 @@
 
 use std::{ffi::OsStr, path::PathBuf, process::Command};
 
-use serde_json::Value;
-
-use crate::{Error, cargo::cargo, peers, step};
+use crate::{
+    Error,
+    cargo::{cargo, executable},
+    peers, step,
+};
 
 pub(super) struct Binary {
     /// Of the figures that it measures.
     pub(super) title: String,
     name: &'static str,
     built_by: Builder,
+    /// What chooses the cases.
+    choice: Option<&'static str>,
 }
 
 enum Builder {
@@ -29,23 +33,43 @@ impl Binary {
             title: name.to_owned(),
             name,
             built_by: Builder::Package(package),
+            choice: None,
         }
     }
 
     pub(super) fn of_peers(name: &'static str) -> Self {
         Self {
             title: format!("{name}-peers"),
+            ..Self::of_floor(name)
+        }
+    }
+
+    /// A program among the peers that measures none of them unless it is told to.
+    pub(super) fn of_floor(name: &'static str) -> Self {
+        Self {
+            title: name.to_owned(),
             name,
             built_by: Builder::Peers,
+            choice: None,
         }
+    }
+
+    pub(super) fn with(self, choice: &'static str) -> Self {
+        let choice = Some(choice);
+        Self { choice, ..self }
     }
 
     pub(super) fn run(&self, arguments: &[&OsStr]) -> Result<(), Error> {
         let mut command = self.cargo(Goal::Run)?;
-        if !arguments.is_empty() {
-            command.arg("--").args(arguments);
+        if self.choice.is_some() || !arguments.is_empty() {
+            command.arg("--").args(self.choice).args(arguments);
         }
         step::run(&mut command)
+    }
+
+    /// What chooses the cases, for the program that was built.
+    pub(super) fn choice(&self) -> Option<&'static str> {
+        self.choice
     }
 
     /// Builds it and returns where the executable is.
@@ -74,34 +98,4 @@ fn bench(package: &str, name: &str) -> Command {
     let mut command = cargo();
     command.args(["bench", "--package", package, "--bench", name]);
     command
-}
-
-/// What cargo says about each artifact is a line of JSON.
-fn executable(messages: &str, name: &str) -> Option<PathBuf> {
-    let artifacts = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let mut executables = artifacts
-        .filter(|artifact| artifact["target"]["name"] == name)
-        .filter_map(|artifact| Some(artifact["executable"].as_str()?.into()));
-    executables.next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_executable_is_that_of_the_target() {
-        let messages = concat!(
-            r#"{"reason":"compiler-artifact","target":{"name":"chain"},"executable":null}"#,
-            "\nnot JSON\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"other"},"executable":"/o"}"#,
-            "\n",
-            r#"{"reason":"compiler-artifact","target":{"name":"chain"},"executable":"/c"}"#,
-        );
-
-        assert_eq!(executable(messages, "chain"), Some("/c".into()));
-        assert_eq!(executable(messages, "third"), None);
-    }
 }

@@ -2,7 +2,9 @@
 
 mod binary;
 mod callgrind;
+mod counter;
 mod instructions;
+mod requests;
 
 use std::ffi::{OsStr, OsString};
 
@@ -10,20 +12,34 @@ use crate::{Error, bench::binary::Binary};
 
 struct Bench {
     name: &'static str,
-    package: &'static str,
     about: &'static str,
+    alone: fn() -> Binary,
+    with_peers: fn() -> Binary,
+    /// Counts the instructions of its cases.
+    count: fn(&Binary) -> Result<(), Error>,
 }
 
-const BENCHES: [Bench; 1] = [Bench {
-    name: "chain",
-    package: "peristyle-core",
-    about: "what an interceptor costs: time and allocations by depth",
-}];
+const BENCHES: [Bench; 2] = [
+    Bench {
+        name: "chain",
+        about: "what an interceptor costs: time and allocations by depth",
+        alone: || Binary::of_package("peristyle-core", "chain"),
+        with_peers: || Binary::of_peers("chain"),
+        count: instructions::run,
+    },
+    Bench {
+        name: "http",
+        about: "what a request costs the server over HTTP/1.1, beside the engine that it stands on",
+        alone: || Binary::of_floor("http"),
+        with_peers: || Binary::of_peers("http").with("--peers"),
+        count: requests::run,
+    },
+];
 
 const USAGE: &str = "\
 Usage: cargo xtask bench NAME [--peers] [--instructions] [ARGS…]
 
-  --peers         measure others as well, side by side in one process
+  --peers         measure others as well, side by side
   --instructions  count instructions with valgrind's callgrind instead of time
   ARGS…           go to the benchmark
 
@@ -40,13 +56,13 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
         .ok_or_else(|| Error::unknown("benchmark", name))?;
     let options = Options::parse(rest);
     let binary = if options.peers {
-        Binary::of_peers(bench.name)
+        (bench.with_peers)()
     } else {
-        Binary::of_package(bench.package, bench.name)
+        (bench.alone)()
     };
     if options.instructions {
         options.refuse_arguments()?;
-        instructions::run(&binary)
+        (bench.count)(&binary)
     } else {
         binary.run(&options.arguments)
     }

@@ -1,8 +1,7 @@
-//! The same figures for programs: `[{"name", "value", "unit"}]`.
+//! The same figures for programs.
 
-use std::{error::Error, fs, path::Path};
-
-use serde_json::{Value, json};
+use peristyle_peers::figure as named;
+use serde_json::Value;
 
 use crate::table::Row;
 
@@ -12,8 +11,7 @@ pub(crate) fn figures(row: &Row) -> Vec<Value> {
         return Vec::new();
     };
     let figure = |what: &str, value: Value, unit: &str| {
-        let name = format!("{}/{}/{what}", row.peer, row.depth);
-        json!({"name": name, "value": value, "unit": unit})
+        named(&format!("{}/{}/{what}", row.peer, row.depth), value, unit)
     };
     let mut all = Vec::new();
     let per_interceptor = ("per_interceptor", figures.per_interceptor);
@@ -35,15 +33,4 @@ pub(crate) fn figures(row: &Row) -> Vec<Value> {
         all.extend(ratio.map(|ratio| figure(what, ratio.into(), "ratio")));
     }
     all
-}
-
-/// Writes `target/bench/chain-peers.json` of the repository.
-pub(crate) fn write(figures: &[Value]) -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
-    fs::create_dir_all(&folder)?;
-    fs::write(
-        folder.join("chain-peers.json"),
-        serde_json::to_string_pretty(figures)?,
-    )?;
-    Ok(())
 }

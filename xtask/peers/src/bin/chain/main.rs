@@ -63,7 +63,7 @@ fn measure_all() -> Result<(), Box<dyn Error>> {
         println!();
         figures.extend(rows.iter().flat_map(json::figures));
     }
-    json::write(&figures)
+    Ok(peristyle_peers::write("chain-peers", &figures)?)
 }
 
 fn list() {

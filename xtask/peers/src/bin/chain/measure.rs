@@ -1,5 +1,7 @@
 //! Times that can be compared: the peers take turns, and each is beside its own endpoint.
 
+use peristyle_peers::Spread;
+
 use crate::{
     case::Case,
     peer::{PEERS, Peer},
@@ -17,14 +19,6 @@ pub(crate) struct Figures {
     /// Nanoseconds of CPU time.
     pub(crate) per_run: Spread,
     pub(crate) allocations: u64,
-}
-
-/// Of several samples.
-#[derive(Clone, Copy)]
-pub(crate) struct Spread {
-    pub(crate) median: f64,
-    pub(crate) min: f64,
-    pub(crate) max: f64,
 }
 
 /// A case, and the same peer's endpoint alone.
@@ -104,29 +98,5 @@ impl Sampled {
 
     fn take(&mut self) {
         self.nanos.push(self.case.sample(self.runs));
-    }
-}
-
-impl Spread {
-    fn of(mut samples: Vec<f64>) -> Self {
-        samples.sort_by(f64::total_cmp);
-        Self {
-            median: samples[samples.len() / 2],
-            min: samples[0],
-            max: samples[samples.len() - 1],
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    #[expect(clippy::float_cmp, reason = "samples are handed on as they are")]
-    fn the_median_is_the_one_in_the_middle_by_size() {
-        let spread = Spread::of(vec![5.0, -1.0, 3.0]);
-
-        assert_eq!([spread.min, spread.median, spread.max], [-1.0, 3.0, 5.0]);
     }
 }

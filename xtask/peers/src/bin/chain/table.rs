@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use peristyle_peers::Spread;
+
 use crate::{
-    measure::{Figures, Spread},
+    measure::Figures,
     peer::{AXUM, FLOOR, Peer},
 };
 
@@ -53,7 +55,9 @@ impl fmt::Display for Row {
         let Some(figures) = &self.figures else {
             return write!(f, "{:>14}", "-");
         };
-        let Spread { median, min, max } = figures.per_interceptor;
+        let Spread {
+            median, min, max, ..
+        } = figures.per_interceptor;
         let spread = format!("{min:.2}..{max:.2}");
         let allocations = figures.allocations;
         let (floor, axum) = (shown(self.to_floor), shown(self.to_axum));
@@ -76,8 +80,8 @@ fn shown(ratio: Option<f64>) -> String {
 mod tests {
     use super::*;
 
-    const fn spread(min: f64, median: f64, max: f64) -> Spread {
-        Spread { median, min, max }
+    fn spread(min: f64, median: f64, max: f64) -> Spread {
+        Spread::of(vec![min, median, max])
     }
 
     #[test]
