@@ -31,7 +31,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 7] = [
+const TASKS: [Task; 8] = [
     Task {
         name: "help",
         arguments: "",

@@ -44,7 +44,10 @@ impl Running {
         let address = server.local_addr()?;
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
-        serving.spawn(server.serve_until(router, async { drop(ended.await) }));
+        serving.spawn(async move {
+            let end = async { drop(ended.await) };
+            server.serve_until(router, end).await.unwrap();
+        });
         Ok(Self {
             address,
             path,

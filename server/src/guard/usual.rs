@@ -28,6 +28,10 @@ fn request_line(bytes: &[u8], longest_target: usize) -> Option<&[u8]> {
     if method.is_empty() || path.first() != Some(&b'/') || path.len() > longest_target {
         return None;
     }
+    // Its target is an authority (RFC 9112, section 3.2.3).
+    if method == b"CONNECT" {
+        return None;
+    }
     rest.strip_prefix(b"HTTP/1.1\r\n")
 }
 
@@ -138,6 +142,7 @@ mod tests {
             "GET / HTTP/1.0\r\nhost: a\r\n\r\n",
             "GET http://a/ HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET /45678901234567890123 HTTP/1.1\r\nhost: a\r\n\r\n",
+            "CONNECT / HTTP/1.1\r\nhost: a\r\n\r\n",
             "GET / HTTP/1.1\r\nhost: [::1]\r\n\r\n",
         ] {
             assert_eq!(read(head.as_bytes(), LIMIT), None, "{head}");

@@ -211,10 +211,13 @@ async fn a_target_beyond_its_limit_is_a_414_in_every_form() {
             let line = format!("HTTP/1.1 {status} ");
             assert!(answer.starts_with(&line), "{target}: {answer}");
         }
-        let expected = "HTTP/1.1 414 URI Too Long\r\ncontent-type: application/problem+json\r\n\
-            connection: close\r\ncontent-length: 37\r\n\r\n{\"status\":414,\"title\":\"URI Too Long\"}";
-        let request = "GET /2345678901 HTTP/1.1\r\nhost: a\r\n\r\n";
-        assert_eq!(server.answer(request).await, expected);
+        let answer = server
+            .answer("GET /2345678901 HTTP/1.1\r\nhost: a\r\n\r\n")
+            .await;
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("\r\ncontent-type: application/problem+json\r\n"));
+        assert!(head.contains("\r\nconnection: close\r\n"), "{head}");
+        assert!(body.ends_with(",\"status\":414,\"title\":\"URI Too Long\"}"));
         server.ended().await;
     }
 }

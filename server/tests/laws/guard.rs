@@ -68,7 +68,12 @@ fn the_guard_and_hyper_find_the_same_requests() {
 
 fn holds(bytes: &[u8]) {
     let refused = refused(bytes.chunks(usize::MAX));
-    assert_eq!(self::refused(bytes.chunks(1)), refused);
+    assert_eq!(
+        self::refused(bytes.chunks(1)),
+        refused,
+        "{}",
+        bytes.escape_ascii()
+    );
     // A split that has something to do with the bytes, so that each has its own.
     let piece = 2 + bytes
         .iter()

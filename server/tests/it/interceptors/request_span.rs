@@ -97,7 +97,10 @@ impl Recorder {
 
 impl Subscriber for Recorder {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        let ours = ["peristyle_server::request", "peristyle_server::problem"];
+        let ours = [
+            "peristyle_server::request",
+            "peristyle_server::problem::failures",
+        ];
         ours.contains(&metadata.target()) || metadata.target().starts_with("it::")
     }
 
