@@ -9,7 +9,7 @@ use std::{
     task::{self, Poll, Waker},
 };
 
-use crate::{Context, Detachable, Error, Link, Name, Rest, before, execution::Run, walk::Walk};
+use crate::{Context, Detachable, Error, Host, Link, Name, before, execution::Run, walk::Walk};
 
 /// Interceptors in the order in which they are entered.
 ///
@@ -131,7 +131,7 @@ impl<T: Send + 'static> Chain<T> {
     }
 
     /// Runs the chain on a context that the run owns, so that a stage can detach it ([`Context::detach`]) from the one who
-    /// waits for it: `spawn` is given the rest of the run if the [`Detachable`] is dropped after that.
+    /// waits for it: the host is given the rest of the run if the [`Detachable`] is dropped after that.
     ///
     /// ```
     /// use peristyle_core::{Chain, Context, before};
@@ -146,11 +146,15 @@ impl<T: Send + 'static> Chain<T> {
     /// let host = |rest| drop(tokio::spawn(async { drop(rest.await) }));
     /// let (cx, result) = chain.run_detachable(Context::new(41), host).await;
     /// assert!(result.is_ok());
-    /// assert_eq!(*cx, 42);
+    /// assert_eq!(**cx, 42);
     /// # });
     /// ```
-    pub fn run_detachable<S: FnOnce(Rest<T>)>(&self, cx: Context<T>, spawn: S) -> Detachable<T, S> {
-        Detachable::new(self, cx, spawn)
+    pub fn run_detachable<H: Host<T>>(
+        &self,
+        cx: impl Into<Box<Context<T>>>,
+        host: H,
+    ) -> Detachable<T, H> {
+        Detachable::new(self, cx.into(), host)
     }
 
     /// The same chain behind an interceptor that detaches the execution: what follows runs to its end although the client

@@ -14,7 +14,19 @@ use std::{
 use crate::{BoxFuture, Chain, Context, Error};
 
 /// An execution with its context, and how it ended.
-pub type Rest<T> = BoxFuture<'static, (Context<T>, Result<(), Error>)>;
+pub type Rest<T> = BoxFuture<'static, (Box<Context<T>>, Result<(), Error>)>;
+
+/// Who goes on with an execution that was detached: any function that takes its rest, or a type of the host's own.
+pub trait Host<T> {
+    /// Runs `rest` to its end, on a task for instance. Dropping it cancels the execution.
+    fn spawn(self, rest: Rest<T>);
+}
+
+impl<T, F: FnOnce(Rest<T>)> Host<T> for F {
+    fn spawn(self, rest: Rest<T>) {
+        self(rest);
+    }
+}
 
 /// A run of a chain that owns its context; see [`Chain::run_detachable`].
 ///
@@ -25,17 +37,17 @@ pub type Rest<T> = BoxFuture<'static, (Context<T>, Result<(), Error>)>;
 ///
 /// # Panics
 ///
-/// When it is polled after it has ended. A panic of the host's function leaves the drop that calls it.
+/// When it is polled after it has ended. A panic of the host leaves the drop that calls it.
 #[must_use = "futures do nothing unless polled"]
-pub struct Detachable<T, S: FnOnce(Rest<T>)> {
+pub struct Detachable<T, H: Host<T>> {
     /// `None` once it has ended.
     rest: Option<Rest<T>>,
     detached: Detach,
-    spawn: Option<S>,
+    host: Option<H>,
 }
 
-impl<T: Send + 'static, S: FnOnce(Rest<T>)> Detachable<T, S> {
-    pub(crate) fn new(chain: &Chain<T>, mut cx: Context<T>, spawn: S) -> Self {
+impl<T: Send + 'static, H: Host<T>> Detachable<T, H> {
+    pub(crate) fn new(chain: &Chain<T>, mut cx: Box<Context<T>>, host: H) -> Self {
         let detached = Detach::default();
         cx.set_detach(Some(detached.clone()));
         let chain = chain.clone();
@@ -47,16 +59,16 @@ impl<T: Send + 'static, S: FnOnce(Rest<T>)> Detachable<T, S> {
         Self {
             rest: Some(rest),
             detached,
-            spawn: Some(spawn),
+            host: Some(host),
         }
     }
 }
 
 /// Nothing of it is pinned but the rest, which is boxed.
-impl<T, S: FnOnce(Rest<T>)> Unpin for Detachable<T, S> {}
+impl<T, H: Host<T>> Unpin for Detachable<T, H> {}
 
-impl<T, S: FnOnce(Rest<T>)> Future for Detachable<T, S> {
-    type Output = (Context<T>, Result<(), Error>);
+impl<T, H: Host<T>> Future for Detachable<T, H> {
+    type Output = (Box<Context<T>>, Result<(), Error>);
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let rest = self.rest.as_mut().expect("polled after it has ended");
@@ -68,18 +80,18 @@ impl<T, S: FnOnce(Rest<T>)> Future for Detachable<T, S> {
     }
 }
 
-impl<T, S: FnOnce(Rest<T>)> Drop for Detachable<T, S> {
+impl<T, H: Host<T>> Drop for Detachable<T, H> {
     fn drop(&mut self) {
         if !self.detached.is_called() {
             return;
         }
-        if let (Some(rest), Some(spawn)) = (self.rest.take(), self.spawn.take()) {
-            spawn(rest);
+        if let (Some(rest), Some(host)) = (self.rest.take(), self.host.take()) {
+            host.spawn(rest);
         }
     }
 }
 
-impl<T, S: FnOnce(Rest<T>)> fmt::Debug for Detachable<T, S> {
+impl<T, H: Host<T>> fmt::Debug for Detachable<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Detachable")
             .field("ended", &self.rest.is_none())

@@ -7,6 +7,7 @@ use std::{
     net::SocketAddr,
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError, Weak},
+    task::{self, Poll, ready},
     time::Duration,
 };
 
@@ -18,7 +19,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::{BoxFuture, End, ExecutionId};
+use peristyle_core::{End, ExecutionId};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -27,14 +28,14 @@ use tokio::{
 
 use crate::{
     Exit, Problem, RequestBody, Router, Shutdown,
-    activity::Activity,
+    activity::{Activity, Ongoing},
+    answering::{Answering, Host},
     guard::Guard,
     lifeline::Line,
     outgoing::Outgoing,
     patience::Patience,
     progress,
     request_body::Arriving,
-    router::Host,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -104,7 +105,7 @@ pub(crate) async fn serve<I>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted = Instant::now();
-    let shutdown = host.shutdown.clone();
+    let shutdown = host.shutdown().clone();
     // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
         biased;
@@ -286,16 +287,58 @@ struct Exchanges(Arc<Serving>);
 impl Service<Request<Incoming>> for Exchanges {
     type Response = Response<Outgoing>;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+    type Future = Exchanging;
 
-    fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let serving = Arc::clone(&self.0);
+    fn call(&self, request: Request<Incoming>) -> Exchanging {
+        let serving = &self.0;
         let (ongoing, line) = serving.activity.begin();
-        Box::pin(async move {
-            let to_head = *request.method() == Method::HEAD;
-            let (response, id) = serving.answer(request, line).await;
-            Ok(Outgoing::respond(response, &id, to_head, ongoing))
-        })
+        let to_head = *request.method() == Method::HEAD;
+        let keeps_alive = request.version() < Version::HTTP_2;
+        let state = match serving.refuses(&request) {
+            Some(status) => State::Refused(Some(serving.refusal(status, &request))),
+            None => State::Answering(serving.answer(request, line)),
+        };
+        Exchanging {
+            state,
+            to_head,
+            keeps_alive,
+            ongoing: Some(ongoing),
+            activity: serving.activity.clone(),
+        }
+    }
+}
+
+/// One exchange, up to the head of its response. Dropping it leaves the exchange.
+struct Exchanging {
+    state: State,
+    to_head: bool,
+    /// Over HTTP/1.1 the response may say that it is the last.
+    keeps_alive: bool,
+    /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
+    ongoing: Option<Ongoing>,
+    activity: Activity,
+}
+
+enum State {
+    Refused(Option<(crate::Response, ExecutionId)>),
+    Answering(Answering),
+}
+
+impl Future for Exchanging {
+    type Output = Result<Response<Outgoing>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let (mut response, id) = match &mut this.state {
+            State::Refused(refusal) => refusal.take().expect("polled once"),
+            State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
+        };
+        if this.keeps_alive && this.activity.ends_keep_alive() {
+            close(&mut response);
+        }
+        let ongoing = this.ongoing.take().expect("polled until it is ready");
+        let outgoing = Outgoing::respond(response, &id, this.to_head, ongoing);
+        Poll::Ready(Ok(outgoing))
     }
 }
 
@@ -308,25 +351,13 @@ struct Serving {
 }
 
 impl Serving {
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        line: Line,
-    ) -> (crate::Response, ExecutionId) {
-        let version = request.version();
-        if let Some(status) = self.refuses(&request) {
-            return self.refusal(status, &request);
-        }
+    fn answer(&self, request: Request<Incoming>, line: Line) -> Answering {
         let request = request.map(|body| {
             let activity = self.activity.clone();
             RequestBody::arriving(Arriving::new(body, self.limits.body_timeout, activity))
         });
         let host = self.host.clone();
-        let (mut response, id) = self.router.handle(request, self.peer, host, line).await;
-        if self.activity.ends_keep_alive() && version < Version::HTTP_2 {
-            close(&mut response);
-        }
-        (response, id)
+        self.router.handle(request, self.peer, host, line)
     }
 
     /// What is answered in place of the routes.
@@ -433,7 +464,7 @@ mod tests {
 
     fn host(shutdown: Shutdown) -> Host {
         let detached = Detached::new(0);
-        Host { shutdown, detached }
+        Host::new(shutdown, detached)
     }
 
     fn router() -> Router {

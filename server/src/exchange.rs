@@ -8,6 +8,8 @@ use tracing::Span;
 
 use crate::{
     Ended, IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
+    answering::Host,
+    detached::Detached,
     extract::States,
     lifeline::{Disconnected, Line},
     routes::{Matched, RouteInfo},
@@ -28,7 +30,7 @@ pub struct Exchange {
     late: Option<Box<HeaderMap>>,
     matched: Matched,
     peer: Option<SocketAddr>,
-    shutdown: Shutdown,
+    host: Host,
     line: Line,
     states: States,
     span: Span,
@@ -38,9 +40,10 @@ impl Exchange {
     pub(crate) fn new(
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
-        shutdown: Shutdown,
+        host: Host,
         line: Line,
         states: States,
+        span: Span,
     ) -> Self {
         let (head, body) = request.into_parts();
         Self {
@@ -50,10 +53,10 @@ impl Exchange {
             late: None,
             matched: Matched::default(),
             peer,
-            shutdown,
+            host,
             line,
             states,
-            span: Span::none(),
+            span,
         }
     }
 
@@ -186,7 +189,7 @@ impl Exchange {
 
     /// The server's shutdown, to be watched.
     pub fn shutdown(&self) -> &Shutdown {
-        &self.shutdown
+        self.host.shutdown()
     }
 
     /// A future that resolves when the exchange is over: the client has left, or was served. It borrows nothing, so that a
@@ -226,10 +229,6 @@ impl Exchange {
         &self.span
     }
 
-    pub(crate) fn set_span(&mut self, span: Span) {
-        self.span = span;
-    }
-
     pub(crate) fn set_response(&mut self, response: Response) {
         self.response = Some(response);
     }
@@ -254,8 +253,9 @@ impl Exchange {
 /// A GET of `/` without headers, from nobody: what stays behind when a stage takes the exchange away.
 impl Default for Exchange {
     fn default() -> Self {
-        let (shutdown, line) = (Shutdown::never(), Line::default());
-        Self::new(Request::default(), None, shutdown, line, States::default())
+        let host = Host::new(Shutdown::never(), Detached::new(0));
+        let (line, states) = (Line::default(), States::default());
+        Self::new(Request::default(), None, host, line, states, Span::none())
     }
 }
 

@@ -39,6 +39,7 @@
 
 mod accept;
 mod activity;
+mod answering;
 mod body;
 mod causes;
 mod connection;

@@ -8,19 +8,18 @@ use std::{
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
 use peristyle_core::{
-    Chain, Error, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
+    Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
 };
-use tracing::{Instrument, Span};
+use tracing::Span;
 
 use crate::{
-    Body, Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
-    Shutdown, UrlError,
-    detached::Detached,
+    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
+    UrlError,
+    answering::{Answering, Host},
     extract::States,
-    interceptors::{self, Identity, RequestId, RequestSpan, request_span},
+    interceptors::{RequestId, RequestSpan, request_span},
     lifeline::Line,
-    outgoing,
-    problem::{self, Failures, Internals},
+    problem::{self, Internals},
     routes::{Found, Matched, Table},
 };
 
@@ -29,7 +28,10 @@ use crate::{
 /// The chain is: the router; the interceptors given for all requests; the interceptor that answers errors; then those of the
 /// matched route, which the router has queued. What matches no route (404, 405, the answer to `OPTIONS`) walks the same way.
 #[derive(Clone)]
-pub struct Router {
+pub struct Router(Arc<Parts>);
+
+#[derive(Clone)]
+struct Parts {
     chain: Chain<Exchange>,
     table: Arc<Table>,
     ids: Option<Arc<RequestId>>,
@@ -45,29 +47,33 @@ impl Router {
         let mut links = vec![lookup];
         links.extend(interceptors.iter().flat_map(Chain::iter).cloned());
         links.push(problem::errors(Internals::Hidden));
-        Self {
+        Self(Arc::new(Parts {
             chain: links.into(),
             table,
             ids: None,
             span: None,
             states,
             internals: Internals::Hidden,
-        }
+        }))
+    }
+
+    /// A router is changed before it is shared.
+    fn with(mut self, change: impl FnOnce(&mut Parts)) -> Self {
+        change(Arc::make_mut(&mut self.0));
+        self
     }
 
     /// Gives each request an identity that reaches beyond this process; see [`RequestId`]. Default is a number that this process
     /// counts and shows in problem documents only.
     #[must_use]
-    pub fn request_id(mut self, ids: RequestId) -> Self {
-        self.ids = Some(Arc::new(ids));
-        self
+    pub fn request_id(self, ids: RequestId) -> Self {
+        self.with(|parts| parts.ids = Some(Arc::new(ids)))
     }
 
     /// Puts all that is logged while a request is handled into one span; see [`RequestSpan`]. Default is none.
     #[must_use]
-    pub fn request_span(mut self, span: RequestSpan) -> Self {
-        self.span = Some(span);
-        self
+    pub fn request_span(self, span: RequestSpan) -> Self {
+        self.with(|parts| parts.span = Some(span))
     }
 
     /// Shows in the answer to an error of the server, a status of the 500s, what went wrong inside: the error with its causes, the
@@ -90,23 +96,24 @@ impl Router {
     /// # }
     /// ```
     #[must_use]
-    pub fn development(mut self) -> Self {
-        self.internals = Internals::Shown;
-        // The last interceptor for all requests is the one that answers errors.
-        let others = self.chain.iter().take(self.chain.len() - 1);
-        let errors = problem::errors(self.internals);
-        self.chain = others.cloned().chain([errors]).collect();
-        self
+    pub fn development(self) -> Self {
+        self.with(|parts| {
+            parts.internals = Internals::Shown;
+            // The last interceptor for all requests is the one that answers errors.
+            let others = parts.chain.iter().take(parts.chain.len() - 1);
+            let errors = problem::errors(parts.internals);
+            parts.chain = others.cloned().chain([errors]).collect();
+        })
     }
 
     /// The interceptors that every request walks through before those of its route.
     pub fn chain(&self) -> &Chain<Exchange> {
-        &self.chain
+        &self.0.chain
     }
 
     /// The routes, with all interceptors that each leads through.
     pub fn routes(&self) -> RouteList<'_> {
-        RouteList::new(&self.table, &self.chain)
+        RouteList::new(&self.0.table, &self.0.chain)
     }
 
     /// The address of the route of this name, with these parameters in its path. A parameter takes one segment, whatever the
@@ -136,138 +143,50 @@ impl Router {
         name: &str,
         params: &[(&str, &dyn Display)],
     ) -> Result<RouteUrl, UrlError> {
-        self.table.url_for(name, params)
+        self.0.table.url_for(name, params)
     }
 
     /// Answers one request.
-    pub(crate) async fn handle(
+    pub(crate) fn handle(
         &self,
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
         host: Host,
         line: Line,
-    ) -> (Response, ExecutionId) {
-        let begin = |_: RequestSpan| RequestSpan::begin(&request, peer);
-        let span = self.span.map_or_else(Span::none, begin);
-        let answer = self.answer(request, peer, host, line, span.clone());
-        if span.is_disabled() {
-            return answer.await;
-        }
-        let (response, id) = answer.instrument(span.clone()).await;
-        (request_span::answered(span, response), id)
+    ) -> Answering {
+        let ids = self.0.ids.as_ref();
+        let identity = ids.map(|ids| ids.identify(request.headers()));
+        let span = match self.0.span {
+            Some(_) => RequestSpan::begin(&request, peer),
+            None => Span::none(),
+        };
+        let states = self.0.states.clone();
+        let exchange = Exchange::new(request, peer, host.clone(), line, states, span);
+        Answering::new(self.clone(), exchange, host, identity)
     }
 
-    async fn answer(
-        &self,
-        request: Request<RequestBody>,
-        peer: Option<SocketAddr>,
-        host: Host,
-        line: Line,
-        span: Span,
-    ) -> (Response, ExecutionId) {
-        let head = *request.method() == Method::HEAD;
-        let Host { shutdown, detached } = host;
-        let (id, identity) = self.identify(request.headers());
-        let states = self.states.clone();
-        let mut exchange = Exchange::new(request, peer, shutdown, line, states);
-        exchange.set_span(span.clone());
-        let mut cx = Context::with_id(exchange, id.clone());
-        request_span::identified(&cx);
-        cx.terminate_when(|cx| cx.response().is_some());
-        let go_on = move |rest| detached.spawn(rest, span);
-        let (mut cx, result) = self.chain.run_detachable(cx, go_on).await;
-        let (response, late) = cx.take_response();
-        let failures = Failures::new(&cx, self.internals);
-        let response = match (result, response) {
-            (Err(error), _) => failures.answer(&error),
-            (Ok(()), Some(response)) => response,
-            (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
-        };
-        let mut response = framed(response, head, &failures);
-        if let Some(late) = late {
-            interceptors::add_late(response.headers_mut(), &late);
-        }
-        if let Some(identity) = identity {
-            identity.show(response.headers_mut());
-        }
-        (response, id)
+    pub(crate) fn internals(&self) -> Internals {
+        self.0.internals
     }
 
     /// Answers a request that does not walk the chain.
     pub(crate) fn refuse(&self, request: &HeaderMap, problem: &Problem) -> (Response, ExecutionId) {
-        let (id, identity) = self.identify(request);
+        let identity = self.0.ids.as_ref().map(|ids| ids.identify(request));
+        let id = match &identity {
+            Some(identity) => identity.id().clone(),
+            None => ExecutionId::next(),
+        };
         let mut response = problem::refuse(problem, request, &id);
         if let Some(identity) = identity {
             identity.show(response.headers_mut());
         }
         (response, id)
     }
-
-    fn identify(&self, request: &HeaderMap) -> (ExecutionId, Option<Identity>) {
-        match self.ids.as_deref().map(|ids| ids.identify(request)) {
-            Some(identity) => (identity.id().clone(), Some(identity)),
-            None => (ExecutionId::next(), None),
-        }
-    }
-}
-
-/// What an execution has of the server that runs it.
-#[derive(Debug, Clone)]
-pub(crate) struct Host {
-    pub(crate) shutdown: Shutdown,
-    pub(crate) detached: Detached,
-}
-
-/// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).
-fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
-    let mut response = sendable(response, head, failures);
-    if is_bodiless(response.status()) {
-        response.headers_mut().remove(header::CONTENT_LENGTH);
-        response.headers_mut().remove(header::TRANSFER_ENCODING);
-        *response.body_mut() = Body::empty();
-    } else if head {
-        let length = http_body::Body::size_hint(response.body()).exact();
-        if let Some(length) = length {
-            let headers = response.headers_mut();
-            headers
-                .entry(header::CONTENT_LENGTH)
-                .or_insert_with(|| length.into());
-        }
-        *response.body_mut() = Body::withheld();
-    }
-    response
-}
-
-fn is_bodiless(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-    )
-}
-
-/// The response, unless it is one that cannot be sent as it is.
-fn sendable(response: Response, head: bool, failures: &Failures<'_>) -> Response {
-    let status = response.status();
-    let failed = |error: String| failures.answer(&Error::new(error));
-    // It announces a response; it cannot be one (RFC 9110, section 15.2).
-    if status.is_informational() {
-        let status = status.as_u16();
-        return failed(format!(
-            "the informational status {status} cannot end an exchange"
-        ));
-    }
-    let length = http_body::Body::size_hint(response.body()).lower();
-    match outgoing::declared(response.headers()) {
-        Some(declared) if declared < length && !head && !is_bodiless(status) => failed(format!(
-            "a response of {length} bytes declares a length of {declared}"
-        )),
-        _ => response,
-    }
 }
 
 impl fmt::Debug for Router {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Router").field(&self.chain).finish()
+        f.debug_tuple("Router").field(&self.0.chain).finish()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     Listener, Router, Threads,
     connection::{Framing, Limits},
     detached::{self, Detached},
-    router::Host,
+    answering::Host,
     running::{self, Course, Places, Service, Signals, by_descriptors},
 };
 
@@ -324,7 +324,7 @@ impl Server {
         let service = Service {
             router,
             limits: self.limits,
-            host: Host { shutdown, detached },
+            host: Host::new(shutdown, detached),
             places,
             #[cfg(feature = "tls")]
             handshake_timeout: self.handshake_timeout,

@@ -146,7 +146,7 @@ pub(crate) fn traced(cx: &Context, trace: &Trace) {
 }
 
 /// There is a response. The span goes on with a body that is streamed.
-pub(crate) fn answered(span: Span, response: Response) -> Response {
+pub(crate) fn answered(span: &Span, response: Response) -> Response {
     if span.is_disabled() {
         return response;
     }
@@ -158,7 +158,10 @@ pub(crate) fn answered(span: Span, response: Response) -> Response {
     }
     response.map(|body| match body.whole() {
         Some(_) => body,
-        None => Body::new(Spanned { body, span }),
+        None => Body::new(Spanned {
+            body,
+            span: span.clone(),
+        }),
     })
 }
 

@@ -17,7 +17,7 @@ use crate::{
     Context, Routes, Shutdown, State,
     connection::{Limits, serve},
     detached::Detached,
-    router::Host,
+    answering::Host,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +65,7 @@ pub(super) fn exchange(bytes: &[u8], buffer: usize) -> Exchanged {
     };
     let mut answers = Vec::new();
     let (_phase, shutdown) = Shutdown::channel();
-    let host = Host {
-        shutdown,
-        detached: Detached::new(0),
-    };
+    let host = Host::new(shutdown, Detached::new(0));
     let peer: Option<SocketAddr> = None;
     block_on(async {
         let served = serve(io, peer, router, Limits::default(), host);

@@ -1,0 +1,187 @@
+//! The future that answers one request.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{self, Poll, ready},
+};
+
+use http::{Method, StatusCode, header};
+use peristyle_core::{self as core, Detachable, Error, ExecutionId, Rest};
+use tracing::Span;
+
+use crate::{
+    Body, Context, Exchange, Response, Router, Shutdown,
+    detached::Detached,
+    interceptors::{self, Identity, request_span},
+    outgoing,
+    problem::Failures,
+};
+
+/// A walk through the router's chain, and the response that is made of its end. Dropping it leaves the exchange.
+///
+/// It is no `async fn`: those move what they are given, and what they give back, once more for each that calls another.
+pub(crate) struct Answering {
+    /// `None` once it is dropped.
+    run: Option<Detachable<Exchange, Left>>,
+    router: Router,
+    identity: Option<Identity>,
+    head: bool,
+    span: Span,
+}
+
+impl Answering {
+    /// Takes the first step when it is polled.
+    pub(crate) fn new(
+        router: Router,
+        exchange: Exchange,
+        host: Host,
+        identity: Option<Identity>,
+    ) -> Self {
+        let head = *exchange.method() == Method::HEAD;
+        let span = exchange.span().clone();
+        let id = match &identity {
+            Some(identity) => identity.id().clone(),
+            None => ExecutionId::next(),
+        };
+        let mut cx = Box::new(Context::with_id(exchange, id));
+        request_span::identified(&cx);
+        cx.terminate_when(|cx| cx.response().is_some());
+        let left = Left {
+            host,
+            span: span.clone(),
+        };
+        Self {
+            run: Some(router.chain().run_detachable(cx, left)),
+            router,
+            identity,
+            head,
+            span,
+        }
+    }
+
+    fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Response {
+        let (response, late) = cx.take_response();
+        let failures = Failures::new(cx, self.router.internals());
+        let response = match (result, response) {
+            (Err(error), _) => failures.answer(&error),
+            (Ok(()), Some(response)) => response,
+            (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
+        };
+        let mut response = framed(response, self.head, &failures);
+        if let Some(late) = late {
+            interceptors::add_late(response.headers_mut(), &late);
+        }
+        if let Some(identity) = self.identity.take() {
+            identity.show(response.headers_mut());
+        }
+        request_span::answered(&self.span, response)
+    }
+}
+
+impl Future for Answering {
+    type Output = (Response, ExecutionId);
+
+    fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let span = this.span.clone();
+        let _inside = (!span.is_disabled()).then(|| span.enter());
+        let run = this.run.as_mut().expect("taken only when this is dropped");
+        let (mut cx, result) = ready!(Pin::new(run).poll(task));
+        let response = this.finish(&mut cx, result);
+        Poll::Ready((response, cx.id().clone()))
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        if !self.span.is_disabled() {
+            let run = self.run.take();
+            self.span.in_scope(|| drop(run));
+        }
+    }
+}
+
+/// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).
+fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
+    let mut response = sendable(response, head, failures);
+    if is_bodiless(response.status()) {
+        response.headers_mut().remove(header::CONTENT_LENGTH);
+        response.headers_mut().remove(header::TRANSFER_ENCODING);
+        *response.body_mut() = Body::empty();
+    } else if head {
+        let length = http_body::Body::size_hint(response.body()).exact();
+        if let Some(length) = length {
+            let headers = response.headers_mut();
+            headers
+                .entry(header::CONTENT_LENGTH)
+                .or_insert_with(|| length.into());
+        }
+        *response.body_mut() = Body::withheld();
+    }
+    response
+}
+
+fn is_bodiless(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    )
+}
+
+/// The response, unless it is one that cannot be sent as it is.
+fn sendable(response: Response, head: bool, failures: &Failures<'_>) -> Response {
+    let status = response.status();
+    let failed = |error: String| failures.answer(&Error::new(error));
+    // It announces a response; it cannot be one (RFC 9110, section 15.2).
+    if status.is_informational() {
+        let status = status.as_u16();
+        return failed(format!(
+            "the informational status {status} cannot end an exchange"
+        ));
+    }
+    let length = http_body::Body::size_hint(response.body()).lower();
+    match outgoing::declared(response.headers()) {
+        Some(declared) if declared < length && !head && !is_bodiless(status) => failed(format!(
+            "a response of {length} bytes declares a length of {declared}"
+        )),
+        _ => response,
+    }
+}
+
+/// What an execution has of the server that runs it. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Host(Arc<Hosting>);
+
+#[derive(Debug)]
+struct Hosting {
+    shutdown: Shutdown,
+    detached: Detached,
+}
+
+impl Host {
+    pub(crate) fn new(shutdown: Shutdown, detached: Detached) -> Self {
+        Self(Arc::new(Hosting { shutdown, detached }))
+    }
+
+    pub(crate) fn shutdown(&self) -> &Shutdown {
+        &self.0.shutdown
+    }
+
+    pub(crate) fn detached(&self) -> &Detached {
+        &self.0.detached
+    }
+}
+
+/// Where a run goes on, and in which span, when its client has left it.
+struct Left {
+    host: Host,
+    span: Span,
+}
+
+impl core::Host<Exchange> for Left {
+    fn spawn(self, rest: Rest<Exchange>) {
+        self.host.detached().spawn(rest, self.span);
+    }
+}
