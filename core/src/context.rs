@@ -411,7 +411,7 @@ impl<T> Context<T> {
     /// assert!(timeout(Duration::from_millis(1), run).await.is_err());
     ///
     /// let (cx, result) = rest.expect("it was detached").await;
-    /// assert_eq!(*cx, 42);
+    /// assert_eq!(**cx, 42);
     /// # result
     /// # }
     /// ```

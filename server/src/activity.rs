@@ -185,7 +185,7 @@ impl Activity {
         let Some(state) = &self.0 else { return };
         let ending = mem::take(&mut lock(&state.flush).ending);
         let exit = self.exit();
-        for lifeline in ending {
+        for mut lifeline in ending {
             lifeline.end(exit);
         }
     }
@@ -197,7 +197,7 @@ impl Activity {
     }
 
     /// The response of an exchange was handed over whole. Returns whether it is still to be written.
-    fn complete(&self, lifeline: Lifeline) -> bool {
+    fn complete(&self, mut lifeline: Lifeline) -> bool {
         if let Some(state) = &self.0 {
             let mut flush = lock(&state.flush);
             if flush.is_last {
@@ -223,7 +223,7 @@ impl State {
     /// Leaves the room that the list has for the next ones.
     fn served(&self, mut ending: Vec<Lifeline>) {
         self.open.fetch_sub(ending.len(), Ordering::Relaxed);
-        for lifeline in ending.drain(..) {
+        for mut lifeline in ending.drain(..) {
             lifeline.end(Exit::Served);
         }
         let flush = &mut *lock(&self.flush);
@@ -286,7 +286,7 @@ impl Ongoing {
 
     /// The response is cut off on this side.
     pub(crate) fn abort(&mut self) {
-        if let Some(lifeline) = self.lifeline.take() {
+        if let Some(mut lifeline) = self.lifeline.take() {
             lifeline.end(Exit::Aborted);
         }
     }
@@ -297,7 +297,7 @@ impl Drop for Ongoing {
         let stalled = self.progress.as_ref().is_some_and(Progress::has_stalled);
         if stalled || std::thread::panicking() {
             self.abort();
-        } else if let Some(lifeline) = self.lifeline.take() {
+        } else if let Some(mut lifeline) = self.lifeline.take() {
             lifeline.end(self.activity.exit());
         }
         if !self.passed_on {

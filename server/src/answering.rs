@@ -3,7 +3,6 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{self, Poll, ready},
 };
 
@@ -36,7 +35,7 @@ impl Answering {
     pub(crate) fn new(
         router: Router,
         exchange: Exchange,
-        host: Host,
+        detached: Detached,
         identity: Option<Identity>,
     ) -> Self {
         let head = *exchange.method() == Method::HEAD;
@@ -49,7 +48,7 @@ impl Answering {
         request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
         let left = Left {
-            host,
+            detached,
             span: span.clone(),
         };
         Self {
@@ -62,19 +61,26 @@ impl Answering {
     }
 
     fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Response {
-        let (response, late) = cx.take_response();
+        let response = cx.take_response();
+        let late = cx.take_late();
         let failures = Failures::new(cx, self.router.internals());
-        let response = match (result, response) {
+        let mut response = match (result, response) {
             (Err(error), _) => failures.answer(&error),
             (Ok(()), Some(response)) => response,
             (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
         };
-        let mut response = framed(response, self.head, &failures);
+        if let Some(error) = unsendable(&response, self.head) {
+            response = failures.answer(&Error::new(error));
+        }
+        frame(&mut response, self.head);
         if let Some(late) = late {
             interceptors::add_late(response.headers_mut(), &late);
         }
         if let Some(identity) = self.identity.take() {
             identity.show(response.headers_mut());
+        }
+        if self.span.is_disabled() {
+            return response;
         }
         request_span::answered(&self.span, response)
     }
@@ -104,8 +110,7 @@ impl Drop for Answering {
 }
 
 /// Takes away the body that a response must not have (RFC 9110, sections 6.4.1, 9.3.2 and 15.3.6).
-fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
-    let mut response = sendable(response, head, failures);
+fn frame(response: &mut Response, head: bool) {
     if is_bodiless(response.status()) {
         response.headers_mut().remove(header::CONTENT_LENGTH);
         response.headers_mut().remove(header::TRANSFER_ENCODING);
@@ -120,7 +125,6 @@ fn framed(response: Response, head: bool, failures: &Failures<'_>) -> Response {
         }
         *response.body_mut() = Body::withheld();
     }
-    response
 }
 
 fn is_bodiless(status: StatusCode) -> bool {
@@ -130,58 +134,41 @@ fn is_bodiless(status: StatusCode) -> bool {
     )
 }
 
-/// The response, unless it is one that cannot be sent as it is.
-fn sendable(response: Response, head: bool, failures: &Failures<'_>) -> Response {
+/// Why a response cannot be sent as it is.
+fn unsendable(response: &Response, head: bool) -> Option<String> {
     let status = response.status();
-    let failed = |error: String| failures.answer(&Error::new(error));
     // It announces a response; it cannot be one (RFC 9110, section 15.2).
     if status.is_informational() {
         let status = status.as_u16();
-        return failed(format!(
+        return Some(format!(
             "the informational status {status} cannot end an exchange"
         ));
     }
-    let length = http_body::Body::size_hint(response.body()).lower();
-    match outgoing::declared(response.headers()) {
-        Some(declared) if declared < length && !head && !is_bodiless(status) => failed(format!(
-            "a response of {length} bytes declares a length of {declared}"
-        )),
-        _ => response,
+    if head || is_bodiless(status) {
+        return None;
     }
+    let declared = outgoing::declared(response.headers())?;
+    let length = http_body::Body::size_hint(response.body()).lower();
+    (declared < length)
+        .then(|| format!("a response of {length} bytes declares a length of {declared}"))
 }
 
 /// What an execution has of the server that runs it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Host(Arc<Hosting>);
-
-#[derive(Debug)]
-struct Hosting {
-    shutdown: Shutdown,
-    detached: Detached,
+pub(crate) struct Host {
+    pub(crate) shutdown: Shutdown,
+    pub(crate) detached: Detached,
 }
 
-impl Host {
-    pub(crate) fn new(shutdown: Shutdown, detached: Detached) -> Self {
-        Self(Arc::new(Hosting { shutdown, detached }))
-    }
-
-    pub(crate) fn shutdown(&self) -> &Shutdown {
-        &self.0.shutdown
-    }
-
-    pub(crate) fn detached(&self) -> &Detached {
-        &self.0.detached
-    }
-}
-
-/// Where a run goes on, and in which span, when its client has left it.
+/// Where a run goes on, and in which span, when its client has left it. The exchange must not have it: what is detached would
+/// keep its own task alive.
 struct Left {
-    host: Host,
+    detached: Detached,
     span: Span,
 }
 
 impl core::Host<Exchange> for Left {
     fn spawn(self, rest: Rest<Exchange>) {
-        self.host.detached().spawn(rest, self.span);
+        self.detached.spawn(rest, self.span);
     }
 }

@@ -105,7 +105,7 @@ pub(crate) async fn serve<I>(
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted = Instant::now();
-    let shutdown = host.shutdown().clone();
+    let shutdown = host.shutdown.clone();
     // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
         biased;
@@ -464,7 +464,7 @@ mod tests {
 
     fn host(shutdown: Shutdown) -> Host {
         let detached = Detached::new(0);
-        Host::new(shutdown, detached)
+        Host { shutdown, detached }
     }
 
     fn router() -> Router {

@@ -8,8 +8,6 @@ use tracing::Span;
 
 use crate::{
     Ended, IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
-    answering::Host,
-    detached::Detached,
     extract::States,
     lifeline::{Disconnected, Line},
     routes::{Matched, RouteInfo},
@@ -30,7 +28,7 @@ pub struct Exchange {
     late: Option<Box<HeaderMap>>,
     matched: Matched,
     peer: Option<SocketAddr>,
-    host: Host,
+    shutdown: Shutdown,
     line: Line,
     states: States,
     span: Span,
@@ -40,7 +38,7 @@ impl Exchange {
     pub(crate) fn new(
         request: Request<RequestBody>,
         peer: Option<SocketAddr>,
-        host: Host,
+        shutdown: Shutdown,
         line: Line,
         states: States,
         span: Span,
@@ -53,7 +51,7 @@ impl Exchange {
             late: None,
             matched: Matched::default(),
             peer,
-            host,
+            shutdown,
             line,
             states,
             span,
@@ -189,7 +187,7 @@ impl Exchange {
 
     /// The server's shutdown, to be watched.
     pub fn shutdown(&self) -> &Shutdown {
-        self.host.shutdown()
+        &self.shutdown
     }
 
     /// A future that resolves when the exchange is over: the client has left, or was served. It borrows nothing, so that a
@@ -245,17 +243,27 @@ impl Exchange {
         }
     }
 
-    pub(crate) fn take_response(&mut self) -> (Option<Response>, Option<Box<HeaderMap>>) {
-        (self.response.take(), self.late.take())
+    pub(crate) fn take_response(&mut self) -> Option<Response> {
+        self.response.take()
+    }
+
+    pub(crate) fn take_late(&mut self) -> Option<Box<HeaderMap>> {
+        self.late.take()
     }
 }
 
 /// A GET of `/` without headers, from nobody: what stays behind when a stage takes the exchange away.
 impl Default for Exchange {
     fn default() -> Self {
-        let host = Host::new(Shutdown::never(), Detached::new(0));
-        let (line, states) = (Line::default(), States::default());
-        Self::new(Request::default(), None, host, line, states, Span::none())
+        let (shutdown, line, states) = (Shutdown::never(), Line::default(), States::default());
+        Self::new(
+            Request::default(),
+            None,
+            shutdown,
+            line,
+            states,
+            Span::none(),
+        )
     }
 }
 

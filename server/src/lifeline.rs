@@ -52,8 +52,9 @@ impl Lifeline {
     }
 
     /// Only the first end counts.
-    pub(crate) fn end(&self, exit: Exit) {
-        if self.line.0.ended.get().is_none() {
+    pub(crate) fn end(&mut self, exit: Exit) {
+        let nobody_asks = Arc::get_mut(&mut self.line.0).is_some_and(State::is_unwatched);
+        if !nobody_asks && self.line.0.ended.get().is_none() {
             self.line.0.end(Ended {
                 status: self.status,
                 bytes: self.bytes,
@@ -130,6 +131,12 @@ impl State {
         }
     }
 
+    /// Whether nobody waits to be told; who holds no line cannot begin to.
+    fn is_unwatched(&mut self) -> bool {
+        let hooks = self.hooks.get_mut();
+        hooks.is_ok_and(|hooks| hooks.is_empty())
+    }
+
     /// What is called with it locked is never foreign code.
     fn hooks(&self) -> MutexGuard<'_, Vec<Hook>> {
         self.hooks.lock().unwrap_or_else(PoisonError::into_inner)
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn who_watches_before_and_who_watches_after_learn_the_same_end() {
         for (served, exit) in [(true, Exit::Served), (false, Exit::Left)] {
-            let lifeline = Lifeline::new();
+            let mut lifeline = Lifeline::new();
             let line = lifeline.line();
             let mut before = task::spawn(line.watch());
             assert_pending!(before.poll());

@@ -24,14 +24,14 @@ pub(crate) struct Outgoing {
     body: Body,
     /// Of the execution that made the response.
     id: ExecutionId,
-    failure: Option<(BoxError, BoxFuture<'static, ()>)>,
+    failure: Option<Box<(BoxError, BoxFuture<'static, ()>)>>,
     ongoing: Ongoing,
     /// What is left of the declared length. A connection may drop a body that has sent it all, without asking for its end.
     left: Option<u64>,
     /// What the body yielded and the connection does not have yet.
     rest: Bytes,
     /// What the body yielded after all that was declared: trailers.
-    ahead: Option<Frame<Bytes>>,
+    ahead: Option<Box<Frame<Bytes>>>,
     /// The body was polled to its end.
     ended: bool,
 }
@@ -94,7 +94,7 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
         if let Some(trailers) = self.ahead.take() {
-            return Poll::Ready(Ok(Some(trailers)));
+            return Poll::Ready(Ok(Some(*trailers)));
         }
         let Some(frame) = ready!(self.poll_body(cx))? else {
             let missing = self.left.filter(|&left| left > 0);
@@ -118,7 +118,9 @@ impl Outgoing {
         while self.ahead.is_none() && !self.ended {
             match self.poll_body(cx)? {
                 Poll::Ready(Some(frame)) if length(&frame) > 0 => return Err(TooLong.into()),
-                Poll::Ready(Some(frame)) => self.ahead = Some(frame).filter(Frame::is_trailers),
+                Poll::Ready(Some(frame)) => {
+                    self.ahead = Some(frame).filter(Frame::is_trailers).map(Box::new);
+                }
                 Poll::Ready(None) | Poll::Pending => return Ok(()),
             }
         }
@@ -196,15 +198,15 @@ impl http_body::Body for Outgoing {
                 Err(error) => {
                     let (id, causes) = (&this.id, Causes(&*error));
                     tracing::error!(%id, error = %causes, "a response is cut off");
-                    this.failure = Some((error, this.ongoing.next_flush()));
+                    this.failure = Some(Box::new((error, this.ongoing.next_flush())));
                 }
             }
         }
-        if let Some((_, flush)) = &mut this.failure {
-            ready!(flush.as_mut().poll(cx));
+        if let Some(failure) = &mut this.failure {
+            ready!(failure.1.as_mut().poll(cx));
             this.ongoing.abort();
         }
-        Poll::Ready(this.failure.take().map(|(error, _)| Err(error)))
+        Poll::Ready(this.failure.take().map(|failure| Err(failure.0)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -7,14 +7,11 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use peristyle_core::{
-    Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
-};
+use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
 use tracing::Span;
 
 use crate::{
-    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
-    UrlError,
+    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl, UrlError,
     answering::{Answering, Host},
     extract::States,
     interceptors::{RequestId, RequestSpan, request_span},
@@ -161,8 +158,9 @@ impl Router {
             None => Span::none(),
         };
         let states = self.0.states.clone();
-        let exchange = Exchange::new(request, peer, host.clone(), line, states, span);
-        Answering::new(self.clone(), exchange, host, identity)
+        let Host { shutdown, detached } = host;
+        let exchange = Exchange::new(request, peer, shutdown, line, states, span);
+        Answering::new(self.clone(), exchange, detached, identity)
     }
 
     pub(crate) fn internals(&self) -> Internals {

@@ -7,9 +7,9 @@ use tokio::net::ToSocketAddrs;
 
 use crate::{
     Listener, Router, Threads,
+    answering::Host,
     connection::{Framing, Limits},
     detached::{self, Detached},
-    answering::Host,
     running::{self, Course, Places, Service, Signals, by_descriptors},
 };
 
@@ -324,7 +324,7 @@ impl Server {
         let service = Service {
             router,
             limits: self.limits,
-            host: Host::new(shutdown, detached),
+            host: Host { shutdown, detached },
             places,
             #[cfg(feature = "tls")]
             handshake_timeout: self.handshake_timeout,

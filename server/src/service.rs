@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use crate::{
     Body, RequestBody, Response, Router, Shutdown,
     activity::Activity,
+    answering::Host,
     detached::{self, Detached},
     outgoing::Outgoing,
-    answering::Host,
     shutdown::Phase,
     streams::Streams,
 };
@@ -80,7 +80,7 @@ impl Router {
             router: self,
             shared: Arc::new(Shared {
                 phase,
-                host: Host::new(shutdown, detached),
+                host: Host { shutdown, detached },
                 streams: Streams::default(),
             }),
         }
@@ -92,7 +92,7 @@ impl RouterService {
     /// one more is cancelled. It holds for all clones. Default is 1024.
     #[must_use]
     pub fn detached(self, limit: usize) -> Self {
-        self.shared.host.detached().set_limit(limit);
+        self.shared.host.detached.set_limit(limit);
         self
     }
 
@@ -112,7 +112,7 @@ impl RouterService {
     ///
     /// Dropping the future has no effect.
     pub async fn finished(&self) {
-        self.shared.host.detached().finished().await;
+        self.shared.host.detached.finished().await;
     }
 
     /// Whoever calls the service polls this, or drops it when the client leaves.
@@ -131,7 +131,7 @@ impl RouterService {
         let peer = request.extensions().get().map(|Peer(address)| *address);
         let mut host = self.shared.host.clone();
         if let Some(shutdown) = request.extensions().get::<Shutdown>() {
-            host = Host::new(shutdown.clone(), host.detached().clone());
+            host.shutdown = shutdown.clone();
         }
         let (ongoing, line) = Activity::default().begin();
         let (response, id) = self.router.handle(request, peer, host, line).await;

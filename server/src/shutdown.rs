@@ -1,5 +1,7 @@
 //! The end of a server, told to all that it serves.
 
+use std::sync::Arc;
+
 use tokio::sync::watch;
 
 /// How far the end of the server has come.
@@ -14,12 +16,12 @@ pub(crate) enum Phase {
 
 /// A handle to watch for the server's shutdown. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Shutdown(Option<watch::Receiver<Phase>>);
+pub struct Shutdown(Option<Arc<watch::Receiver<Phase>>>);
 
 impl Shutdown {
     pub(crate) fn channel() -> (watch::Sender<Phase>, Self) {
         let (sender, receiver) = watch::channel(Phase::Serving);
-        (sender, Self(Some(receiver)))
+        (sender, Self(Some(Arc::new(receiver))))
     }
 
     /// The shutdown of an exchange that no server serves.
@@ -44,7 +46,7 @@ impl Shutdown {
     }
 
     pub(crate) async fn reached(&self, phase: Phase) {
-        let reached = match self.0.clone() {
+        let reached = match self.0.as_deref().cloned() {
             Some(mut receiver) => receiver.wait_for(|now| *now >= phase).await.is_ok(),
             None => false,
         };

@@ -9,10 +9,10 @@ use peristyle_core::BoxError;
 use crate::{
     Body, RequestBody, Router, Shutdown,
     activity::Activity,
+    answering::Host,
     body::data,
     detached::{self, Detached},
     outgoing::Outgoing,
-    answering::Host,
 };
 
 /// Runs requests through a router in process.
@@ -125,7 +125,10 @@ impl TestRequest<'_> {
     /// Dropping the future drops the exchange, as when the client leaves.
     pub async fn send(self) -> TestResponse {
         let TestClient { router, detached } = self.client;
-        let host = Host::new(Shutdown::never(), detached.clone());
+        let host = Host {
+            shutdown: Shutdown::never(),
+            detached: detached.clone(),
+        };
         let to_head = *self.request.method() == Method::HEAD;
         let (ongoing, line) = Activity::default().begin();
         let (response, id) = router.handle(self.request, None, host, line).await;

@@ -34,6 +34,12 @@ fn is_json(media_type: &str) -> bool {
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, Rejection> {
+    serde_json::from_slice(text).or_else(|_| locate(text))
+}
+
+/// Reads once more what could not be read, to say where. Keeping the path costs more than reading, so that only this does.
+#[cold]
+fn locate<T: DeserializeOwned>(text: &[u8]) -> Result<T, Rejection> {
     let mut parser = serde_json::Deserializer::from_slice(text);
     match serde_path_to_error::deserialize(&mut parser) {
         Ok(value) => parser

@@ -24,9 +24,9 @@ use super::{
 use crate::Tls;
 use crate::{
     Router,
+    answering::Host,
     connection::{self, Limits},
     listen::{Arrived, Doors, Stream},
-    answering::Host,
 };
 
 /// What a connection gets. Cheap to clone.
@@ -82,7 +82,7 @@ impl Worker {
     }
 
     async fn accept(&mut self) {
-        let shutdown = self.service.host.shutdown().clone();
+        let shutdown = self.service.host.shutdown.clone();
         let mut pause = FIRST_PAUSE;
         loop {
             let accepted = tokio::select! {
@@ -140,7 +140,7 @@ impl Worker {
             let connection = service.serve_secure(tls, arrived.stream, arrived.peer);
             return self.spawn(connection, held);
         }
-        if service.host.shutdown().is_requested() {
+        if service.host.shutdown.is_requested() {
             return self.spawn(service.serve_last(arrived.stream, arrived.peer), held);
         }
         self.spawn(service.serve(arrived.stream, arrived.peer), held);
@@ -187,7 +187,7 @@ impl Service {
 
     #[cfg(feature = "tls")]
     async fn serve_secure(self, tls: Tls, stream: Stream, peer: Option<SocketAddr>) {
-        let shutdown = self.host.shutdown().clone();
+        let shutdown = self.host.shutdown.clone();
         let shaken = tokio::select! {
             biased;
             shaken = tls.handshake(stream, self.handshake_timeout) => shaken,

@@ -15,9 +15,9 @@ use tokio::{
 use super::block_on;
 use crate::{
     Context, Routes, Shutdown, State,
+    answering::Host,
     connection::{Limits, serve},
     detached::Detached,
-    answering::Host,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,10 @@ pub(super) fn exchange(bytes: &[u8], buffer: usize) -> Exchanged {
     };
     let mut answers = Vec::new();
     let (_phase, shutdown) = Shutdown::channel();
-    let host = Host::new(shutdown, Detached::new(0));
+    let host = Host {
+        shutdown,
+        detached: Detached::new(0),
+    };
     let peer: Option<SocketAddr> = None;
     block_on(async {
         let served = serve(io, peer, router, Limits::default(), host);
