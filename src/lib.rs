@@ -22,7 +22,7 @@
 //! | `compression` | to `server`: compressed responses and requests |
 //! | `tower` | `server`, whose routers are tower services and mount them too |
 //! | `typed-header` | `server`, and its headers as values of types |
-//! | `full` | all of them |
+//! | `full` | all of these |
 //! | `tls` | TLS by rustls for `server`; it takes a C compiler to build |
 //! | `zstd` | to `compression`: the coding `zstd`, which takes a C compiler to build |
 //! | `inherited` | for `server`, sockets that the process was started with, by systemd for instance |
@@ -77,3 +77,8 @@ pub use peristyle_server as server;
 pub use peristyle_sse as sse;
 #[cfg(feature = "streaming")]
 pub use peristyle_streaming as streaming;
+
+/// Its program compiles.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

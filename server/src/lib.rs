@@ -31,11 +31,19 @@
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
 //!
+//! What most services need around their routes is in [`interceptors`]. What a [`Server`] limits, and how long it waits, is listed
+//! there. A [`TestClient`] asks a router without a socket.
+//!
 //! | feature | brings |
 //! |---|---|
 //! | `compression` | `interceptors::Compression` and `interceptors::Decompression`, with gzip, deflate and brotli |
 //! | `zstd` | that coding for both; it is built from C |
+//! | `tls` | `Listener::tls` and `Tls`: TLS by rustls, with certificates that can be replaced; it is built from C |
+//! | `inherited` | `Listener::inherited`: sockets that were open when the process began, systemd's for instance |
+//! | `tower` | [`RouterService`] as a service of tower; `mount` and `from_tower`: tower services in a router |
 //! | `typed-header` | `TypedHeader`: headers as values of the types of the crate `headers` |
+//!
+//! None is on by default.
 
 mod accept;
 mod activity;

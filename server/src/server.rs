@@ -75,6 +75,7 @@ use crate::{
 /// | HTTP/2 resets | 20 at a time | streams that are opened to be reset: the connection ends |
 /// | HTTP/2 pings | each 30 s, 20 s to answer | a peer whose network is gone is noticed |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
+/// | TCP keepalive | after 60 s, then each 10 s; on Linux 60 s for what is sent | a peer whose network is gone is noticed |
 #[derive(Debug)]
 pub struct Server {
     listeners: Vec<Listener>,

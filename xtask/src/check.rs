@@ -5,7 +5,7 @@ use std::{ffi::OsString, process::Command};
 use crate::{
     Error,
     cargo::{Metadata, Package, cargo, has_subcommand},
-    peers,
+    fuzz, peers,
     step::Steps,
 };
 
@@ -36,7 +36,8 @@ fn formatting(steps: &mut Steps) -> Result<(), Error> {
         steps.missing("rustfmt is missing; get it with `rustup component add rustfmt`");
         return Ok(());
     }
-    steps.run(cargo().args(["fmt", "--all", "--check"]))
+    steps.run(cargo().args(["fmt", "--all", "--check"]))?;
+    steps.run(&mut fuzz::formatting())
 }
 
 fn lints(steps: &mut Steps, metadata: &Metadata) -> Result<(), Error> {
@@ -52,7 +53,7 @@ fn lints(steps: &mut Steps, metadata: &Metadata) -> Result<(), Error> {
     for package in metadata.packages.iter().filter(|it| it.publishable) {
         alone(steps, package)?;
     }
-    Ok(())
+    steps.run(&mut fuzz::lints()?)
 }
 
 /// A feature that is on elsewhere in the workspace can hide what a crate by itself lacks.

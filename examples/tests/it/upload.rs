@@ -1,5 +1,5 @@
 use std::{
-    fs,
+    fs, io,
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::atomic::AtomicU64,
@@ -30,7 +30,7 @@ struct Running {
     address: SocketAddr,
     path: PathBuf,
     end: oneshot::Sender<()>,
-    serving: JoinSet<()>,
+    serving: JoinSet<io::Result<()>>,
 }
 
 impl Running {
@@ -44,10 +44,7 @@ impl Running {
         let address = server.local_addr()?;
         let (end, ended) = oneshot::channel();
         let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            let end = async { drop(ended.await) };
-            server.serve_until(router, end).await.unwrap();
-        });
+        serving.spawn(server.serve_until(router, async { drop(ended.await) }));
         Ok(Self {
             address,
             path,
@@ -83,7 +80,7 @@ impl Running {
 
     async fn end(mut self) -> Result<(), BoxError> {
         self.end.send(()).expect("the server runs");
-        self.serving.join_next().await.transpose()?;
+        self.serving.join_next().await.transpose()?.transpose()?;
         Ok(fs::remove_dir_all(self.path)?)
     }
 }

@@ -7,6 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub(crate) use self::target::{formatting, lints};
 use crate::{Error, fuzz::target::Runner, step::Steps};
 
 struct Target {

@@ -28,6 +28,28 @@ const FLAGS: &str = "--cfg fuzzing -Ccodegen-units=1 -Cpasses=sancov-module \
 /// A law is given up on an input that takes longer, in seconds.
 const LONGEST: u32 = 10;
 
+pub(crate) fn formatting() -> Command {
+    let mut command = cargo();
+    command.args(["fmt", "--manifest-path", MANIFEST, "--check"]);
+    command
+}
+
+/// Lints the targets over the laws as a fuzzer sees them. Nothing is linked, so that it takes no C++ compiler.
+pub(crate) fn lints() -> Result<Command, Error> {
+    let mut command = cargo();
+    command
+        .env("RUSTFLAGS", "--cfg fuzzing")
+        .args(["clippy", "--manifest-path", MANIFEST])
+        .args(["--all-targets", "--no-default-features", "--target-dir"])
+        .arg(folder()?)
+        .args(["--", "-D", "warnings"]);
+    Ok(command)
+}
+
+fn folder() -> Result<PathBuf, Error> {
+    Ok(Metadata::read()?.target_directory.join("fuzz"))
+}
+
 pub(super) struct Runner {
     folder: PathBuf,
     host: String,
@@ -39,7 +61,7 @@ impl Runner {
         let host = version.lines().find_map(|line| line.strip_prefix("host: "));
         let host = host.ok_or_else(|| Error::unexpected("cargo -vV", "no line of its host"))?;
         Ok(Self {
-            folder: Metadata::read()?.target_directory.join("fuzz"),
+            folder: folder()?,
             host: host.to_owned(),
         })
     }
