@@ -3,7 +3,7 @@
 use std::{
     fmt::{self, Write},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, Once,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -12,7 +12,7 @@ use tracing::{
     Event, Metadata, Subscriber,
     field::{Field, Visit},
     span,
-    subscriber::{DefaultGuard, set_default},
+    subscriber::{DefaultGuard, Interest, set_default, set_global_default},
 };
 
 /// Keeps events: the level, then each field with its value.
@@ -26,6 +26,7 @@ pub(crate) struct Lines {
 impl Lines {
     /// Of what this thread logs from here on, the events that are wanted.
     pub(crate) fn kept(wanted: fn(&Metadata<'_>) -> bool) -> (Self, DefaultGuard) {
+        ask_always();
         let (kept, full) = Default::default();
         let lines = Self { wanted, kept, full };
         let guard = set_default(lines.clone());
@@ -68,6 +69,36 @@ impl Subscriber for Lines {
 
     fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
     fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+/// Has every thread ask its own subscriber about every event. `tracing` remembers which events nobody wants; one that another
+/// test's thread logs for the first time while a subscriber comes can be forgotten for it.
+pub(crate) fn ask_always() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| set_global_default(Nobody).expect("nobody else does"));
+}
+
+/// Wants nothing, but may change its mind.
+struct Nobody;
+
+impl Subscriber for Nobody {
+    fn register_callsite(&self, _: &'static Metadata<'static>) -> Interest {
+        Interest::sometimes()
+    }
+
+    fn enabled(&self, _: &Metadata<'_>) -> bool {
+        false
+    }
+
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, _: &Event<'_>) {}
     fn enter(&self, _: &span::Id) {}
     fn exit(&self, _: &span::Id) {}
 }

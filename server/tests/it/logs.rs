@@ -20,6 +20,7 @@ pub(crate) struct Logs(Arc<Mutex<Vec<(Instant, String)>>>);
 impl Logs {
     /// What this thread logs from here on.
     pub(crate) fn kept() -> (Self, DefaultGuard) {
+        crate::lines::ask_always();
         let logs = Self::default();
         let guard = set_default(logs.clone());
         (logs, guard)

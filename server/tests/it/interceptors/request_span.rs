@@ -59,6 +59,7 @@ impl Recorder {
     fn kept() -> (Self, DefaultGuard) {
         LazyLock::force(&SECOND);
         let recorder = Self::default();
+        crate::lines::ask_always();
         let guard = set_default(recorder.clone());
         (recorder, guard)
     }
