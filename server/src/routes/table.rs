@@ -211,8 +211,10 @@ fn checked(info: &RouteInfo, fault: Option<BadPattern>) -> Result<Pattern, Vec<B
 
 #[derive(Debug, Default)]
 struct Paths {
+    /// The patterns without a wildcard.
+    plain: Option<matchit::Router<usize>>,
     /// By the place of the wildcard, since one tree does not take a parameter and a wildcard at the same place.
-    trees: BTreeMap<Option<usize>, matchit::Router<usize>>,
+    wild: BTreeMap<usize, matchit::Router<usize>>,
     /// By shape of the pattern; the trees hold the indices.
     shapes: HashMap<String, usize>,
     resources: Vec<Resource>,
@@ -225,7 +227,10 @@ impl Paths {
             return Ok(&mut self.resources[*index]);
         }
         let index = self.resources.len();
-        let tree = self.trees.entry(wildcard(&rank)).or_default();
+        let tree = match wildcard(&rank) {
+            Some(place) => self.wild.entry(place).or_default(),
+            None => self.plain.get_or_insert_default(),
+        };
         let inserted = tree.insert(shape.clone(), index);
         inserted.map_err(|refused| BadPattern::Refused(refused.to_string()))?;
         self.shapes.insert(shape, index);
@@ -246,9 +251,12 @@ impl Paths {
 
     /// The trees that can have this path: those without a wildcard, and those whose wildcard is at one of its segments.
     fn trees_for(&self, path: &str) -> impl Iterator<Item = &matchit::Router<usize>> {
-        let segments = path.bytes().filter(|byte| *byte == b'/').count();
-        let trees = self.trees.range(..Some(segments));
-        trees.map(|(_, tree)| tree)
+        let wild = (!self.wild.is_empty()).then(|| {
+            let segments = path.bytes().filter(|byte| *byte == b'/').count();
+            self.wild.range(..segments)
+        });
+        let wild = wild.into_iter().flatten();
+        self.plain.iter().chain(wild.map(|(_, tree)| tree))
     }
 }
 
