@@ -7,14 +7,11 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
-use peristyle_core::{
-    Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before,
-};
+use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
 use tracing::Span;
 
 use crate::{
-    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl,
-    UrlError,
+    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl, UrlError,
     answering::{Answering, Host},
     extract::States,
     interceptors::{RequestId, RequestSpan, request_span},

@@ -10,9 +10,9 @@ use tokio::sync::watch;
 use crate::{
     Body, RequestBody, Response, Router, Shutdown,
     activity::Activity,
+    answering::Host,
     detached::{self, Detached},
     outgoing::Outgoing,
-    answering::Host,
     shutdown::Phase,
     streams::Streams,
 };

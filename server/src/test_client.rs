@@ -9,10 +9,10 @@ use peristyle_core::BoxError;
 use crate::{
     Body, RequestBody, Router, Shutdown,
     activity::Activity,
+    answering::Host,
     body::data,
     detached::{self, Detached},
     outgoing::Outgoing,
-    answering::Host,
 };
 
 /// Runs requests through a router in process.

@@ -24,9 +24,9 @@ use super::{
 use crate::Tls;
 use crate::{
     Router,
+    answering::Host,
     connection::{self, Limits},
     listen::{Arrived, Doors, Stream},
-    answering::Host,
 };
 
 /// What a connection gets. Cheap to clone.

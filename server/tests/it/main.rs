@@ -18,6 +18,7 @@ mod extract_multipart;
 mod extract_pairs;
 #[cfg(feature = "typed-header")]
 mod extract_typed_header;
+mod floods;
 #[path = "../hostile/frames.rs"]
 mod frames;
 mod framing;

@@ -15,9 +15,9 @@ use tokio::{
 use super::block_on;
 use crate::{
     Context, Routes, Shutdown, State,
+    answering::Host,
     connection::{Limits, serve},
     detached::Detached,
-    answering::Host,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
