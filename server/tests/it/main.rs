@@ -8,6 +8,8 @@
 
 mod apart;
 mod debug;
+#[cfg(target_os = "linux")]
+mod drained;
 mod ended;
 mod errors;
 mod exchange;
