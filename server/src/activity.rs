@@ -4,7 +4,7 @@ use std::{
     mem,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     task::{Context, Waker},
 };
@@ -14,7 +14,7 @@ use peristyle_core::{BoxFuture, Control, End};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    Exit,
+    Exit, frames,
     lifeline::{Lifeline, Line},
     progress::Progress,
     streams::Streams,
@@ -31,6 +31,8 @@ struct State {
     requests: AtomicUsize,
     /// Exchanges that are not over.
     open: AtomicUsize,
+    /// What the client of HTTP/2 got, in the [frames](crate::frames) that it may send for it.
+    earned: AtomicU64,
     idle_since: Mutex<Option<Instant>>,
     /// Why this side gave the connection up.
     exit: OnceLock<Exit>,
@@ -95,6 +97,17 @@ impl Activity {
     fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
         let state = self.0.as_deref();
         state.map_or(0, |state| which(state).load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn earn(&self, frames: u64) {
+        if let Some(state) = &self.0 {
+            state.earned.fetch_add(frames, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn earned(&self) -> u64 {
+        let state = self.0.as_deref();
+        state.map_or(0, |state| state.earned.load(Ordering::Relaxed))
     }
 
     /// Since when no exchange is open; `None` while one is.
@@ -269,6 +282,7 @@ impl Ongoing {
         }
         if let Some(progress) = &self.progress {
             progress.sent();
+            self.activity.earn(frames::worth_of_piece(bytes));
         }
     }
 
@@ -280,6 +294,9 @@ impl Ongoing {
     /// The whole response was handed over.
     pub(crate) fn complete(&mut self) {
         if let Some(lifeline) = self.lifeline.take() {
+            if self.progress.is_some() {
+                self.activity.earn(frames::EACH_ANSWER);
+            }
             self.passed_on = self.activity.complete(lifeline);
         }
     }

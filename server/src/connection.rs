@@ -30,7 +30,8 @@ use crate::{
     Exit, Problem, RequestBody, Router, Shutdown,
     activity::{Activity, Ongoing},
     answering::{Answering, Host},
-    guard::Guard,
+    frames::Frames,
+    guard::{Guard, names_one_host},
     lifeline::Line,
     outgoing::Outgoing,
     patience::Patience,
@@ -50,12 +51,15 @@ pub(crate) struct Limits {
     pub(crate) head_bytes: usize,
     pub(crate) headers: usize,
     pub(crate) target_bytes: usize,
+    /// Of one connection at a time.
+    pub(crate) streams: u32,
+    pub(crate) ping_interval: Duration,
     pub(crate) framing: Framing,
     /// Methods that are not implemented unless they are allowed.
     pub(crate) refused: Arc<[Method]>,
 }
 
-/// Whether requests over HTTP/1.1 pass the guard.
+/// Whether requests pass the guard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Framing {
     Guarded,
@@ -75,6 +79,8 @@ impl Default for Limits {
             head_bytes: 64 * 1024,
             headers: 100,
             target_bytes: 16 * 1024,
+            streams: 256,
+            ping_interval: Duration::from_secs(30),
             framing: Framing::Guarded,
             refused: REFUSED.into(),
         }
@@ -83,15 +89,13 @@ impl Default for Limits {
 
 /// What a slow reader of an HTTP/2 stream holds at most, beside the piece of a body that waits for its turn.
 const SEND_BUFFER: usize = 64 * 1024;
-const STREAMS: u32 = 256;
 /// What a client may send ahead of who reads it, on all streams of a connection together.
 const RECEIVE_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client has reset before they were looked at: more at a time, and the connection ends.
 const RESETS: usize = 20;
 /// Streams that this side has reset for what the client did wrong: more in all, and the connection ends.
 const LOCAL_RESETS: usize = 1024;
-/// A peer whose network is gone is noticed after both.
-const PING_INTERVAL: Duration = Duration::from_secs(30);
+/// What an answer to a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves one connection to its end. Peers that leave are no errors.
@@ -179,6 +183,7 @@ impl Connection<'_> {
     {
         let tasks = Tasks::default();
         let executor = tasks.executor(self.limits.write_timeout);
+        let wire = wire.counted(Frames::new());
         let connection =
             http2(self.limits, executor).serve_connection(TokioIo::new(wire), exchanges);
         let wind_down = http2::Connection::graceful_shutdown;
@@ -271,12 +276,12 @@ fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor
         .timer(TokioTimer::new())
         .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
         .max_send_buf_size(SEND_BUFFER)
-        .max_concurrent_streams(STREAMS)
+        .max_concurrent_streams(limits.streams)
         .initial_connection_window_size(RECEIVE_WINDOW)
         .initial_stream_window_size(RECEIVE_WINDOW)
         .max_pending_accept_reset_streams(RESETS)
         .max_local_error_reset_streams(LOCAL_RESETS)
-        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_interval(limits.ping_interval)
         .keep_alive_timeout(PING_TIMEOUT);
     builder
 }
@@ -365,6 +370,7 @@ impl Serving {
         let Limits {
             headers,
             target_bytes,
+            framing,
             ref refused,
             ..
         } = self.limits;
@@ -374,6 +380,13 @@ impl Serving {
                 Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE)
             }
             method if refused.contains(method) => Some(StatusCode::NOT_IMPLEMENTED),
+            // Over HTTP/1.1 the guard has refused these.
+            _ if request.version() == Version::HTTP_2
+                && framing == Framing::Guarded
+                && !names_one_host(request) =>
+            {
+                Some(StatusCode::BAD_REQUEST)
+            }
             _ => None,
         }
     }

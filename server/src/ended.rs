@@ -14,7 +14,8 @@ pub enum Exit {
     /// The whole response was sent: over HTTP/1.1 written to the socket, over HTTP/2 handed to the connection, which the
     /// client's flow control may still hold back.
     Served,
-    /// The response was cut off on this side: its body failed, or the client read nothing for too long.
+    /// The response was cut off on this side: its body failed, or the client read nothing for too long
+    /// or [sent too much](crate::Server) that brings nothing.
     Aborted,
     /// The response was cut off because the server's grace had passed.
     Shutdown,

@@ -56,6 +56,7 @@ mod detached;
 mod ended;
 mod exchange;
 mod extract;
+mod frames;
 mod guard;
 mod handler;
 pub mod interceptors;

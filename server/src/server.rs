@@ -13,6 +13,13 @@ use crate::{
     running::{self, Course, Places, Service, Signals, by_descriptors},
 };
 
+/// The least that hyper reads at a time.
+const SMALLEST_HEAD: usize = 8 * 1024;
+/// Shorter, and a ping would follow the answer to another all the time.
+const SHORTEST_PING_INTERVAL: Duration = Duration::from_secs(1);
+/// hyper adds it to the time, which must not overflow.
+const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// An HTTP server on one or several listening sockets, for HTTP/1.1 and HTTP/2.
 ///
 /// ```no_run
@@ -62,18 +69,20 @@ use crate::{
 /// | [`write_timeout`](Self::write_timeout) | 30 s | a client that reads nothing must not hold what was made for it |
 /// | handler | none | what a handler may take is its own: [`Interrupts::after`](crate::Interrupts::after) |
 /// | [`grace`](Self::grace) | 30 s | a running exchange may finish; a deployment must not wait for ever |
-/// | request head | 64 KiB, 100 headers | beyond: 431 |
+/// | [`head_limit`](Self::head_limit) | 64 KiB | cookies and tokens fit in it, and a client cannot have more kept; beyond: 431 |
+/// | [`headers_limit`](Self::headers_limit) | 100 | each costs more than its bytes; beyond: 431 |
 /// | [`target_limit`](Self::target_limit) | 16 KiB | twice what other servers take; a client must not fill the head with it; beyond: 414 |
 /// | [`trust_framing`](Self::trust_framing) | off | a request that is malformed, or that a proxy may read differently: 400 |
 /// | [`allow`](Self::allow) | not TRACE, not CONNECT | few services mean to answer them; otherwise: 501 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
 /// | closing | 2 s | what a client is still sending is taken and dropped, or it could lose the response |
 /// | [`detached`](Self::detached) | 1024 | clients that come, have work detached and leave must not pile it up |
-/// | HTTP/2 streams | 256 a connection | bounds what one client can have open |
+/// | [`streams_limit`](Self::streams_limit) | 256 a connection | bounds what one client of HTTP/2 can have open |
 /// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
 /// | HTTP/2 receive window | 1 MiB a connection | what a client may send ahead of who reads it |
 /// | HTTP/2 resets | 20 at a time | streams that are opened to be reset: the connection ends |
-/// | HTTP/2 pings | each 30 s, 20 s to answer | a peer whose network is gone is noticed |
+/// | HTTP/2 pings, settings, priorities, windows, resets | 10,000, 10 more each second, more with each answer | they cost the processor, and bring nothing: the connection ends with `ENHANCE_YOUR_CALM` |
+/// | [`ping_interval`](Self::ping_interval) | 30 s, and 20 s to answer | a peer whose network is gone is noticed |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
 /// | TCP keepalive | after 60 s, then each 10 s; on Linux 60 s for what is sent | a peer whose network is gone is noticed |
 #[derive(Debug)]
@@ -223,11 +232,47 @@ impl Server {
         self
     }
 
+    /// Sets how many bytes the head of a request may have, at least 8 KiB: over HTTP/1.1 as they are sent, over HTTP/2 its names and
+    /// values and 32 for each (RFC 9113, section 10.5.1). A longer one is answered with 431 (RFC 6585, section 5), and over HTTP/1.1 the
+    /// connection is closed. A client that goes on all the same over HTTP/2 loses its connection. Default is 64 KiB.
+    #[must_use]
+    pub fn head_limit(mut self, bytes: usize) -> Self {
+        self.limits.head_bytes = bytes.max(SMALLEST_HEAD);
+        self
+    }
+
+    /// Sets how many headers a request may have. One with more is answered with 431 (RFC 6585, section 5), and over HTTP/1.1 the
+    /// connection is closed. Default is 100.
+    #[must_use]
+    pub fn headers_limit(mut self, count: usize) -> Self {
+        self.limits.headers = count;
+        self
+    }
+
+    /// Sets how many requests of HTTP/2 one connection may have open at a time, at least one. A client is told so, and waits before it
+    /// sends one more; the stream of one that does not wait is reset with `REFUSED_STREAM` (RFC 9113, section 5.1.2). Default is 256.
+    #[must_use]
+    pub fn streams_limit(mut self, count: u32) -> Self {
+        self.limits.streams = count.max(1);
+        self
+    }
+
+    /// Sets after what time without a byte from a client of HTTP/2 it is sent a ping (RFC 9113, section 6.7): from a second to a day.
+    /// A client that does not answer within 20 seconds is gone. Default is 30 seconds.
+    #[must_use]
+    pub fn ping_interval(mut self, interval: Duration) -> Self {
+        self.limits.ping_interval = interval.clamp(SHORTEST_PING_INTERVAL, LONGEST_PING_INTERVAL);
+        self
+    }
+
     /// Leaves HTTP/1.1 requests as hyper reads them. By default a guard reads them first, and answers with 400 and closes the
     /// connection when a request has not exactly one valid `Host`, both a length and chunks, more than one length, a coding
     /// other than `chunked`, a line that ends with LF alone, a folded line, a control byte, or a target that its method does not have
     /// (RFC 9112). hyper takes some of these, and a proxy before it may take them differently: what one of them reads as a body
     /// the other reads as the next request.
+    ///
+    /// A request over HTTP/2 is answered with 400 when it names no host, more than one, or an invalid one (RFC 9113, section 8.3.1), and this
+    /// leaves those to the routes, too.
     ///
     /// This is for servers that can only be reached through a proxy which refuses the same, or makes each request anew.
     #[must_use]

@@ -9,13 +9,16 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
+use peristyle_core::End;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
 };
 
 use crate::{
+    Exit,
     activity::Activity,
+    frames::{self, Frames},
     guard::{Guard, Place},
     patience::{Awaited, Patience},
     stall::Stall,
@@ -31,7 +34,8 @@ pub(crate) enum Protocol {
     Http2,
 }
 
-/// Reads no more than it takes to tell the protocol. Returns what was read.
+/// Reads no more than it takes to tell the protocol, and over HTTP/2 the head of the frame that belongs to the preface. Returns
+/// what was read.
 pub(crate) async fn detect(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Protocol, Bytes)> {
     let mut start = [0; PREFACE.len()];
     let mut read = 0;
@@ -42,7 +46,25 @@ pub(crate) async fn detect(io: &mut (impl AsyncRead + Unpin)) -> io::Result<(Pro
             return Ok((Protocol::Http1, Bytes::copy_from_slice(&start[..read])));
         }
     }
-    Ok((Protocol::Http2, Bytes::from_static(PREFACE)))
+    Ok((Protocol::Http2, settings(io).await?))
+}
+
+/// What an HTTP/2 connection starts with, up to the head of its first frame.
+async fn settings(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
+    let mut head = [0; frames::HEAD];
+    let mut read = 0;
+    while read < head.len() {
+        match io.read(&mut head[read..]).await? {
+            0 => break,
+            more => read += more,
+        }
+    }
+    let head = &head[..read];
+    if frames::is_settings(head) {
+        Ok([PREFACE, head].concat().into())
+    } else {
+        Ok(Bytes::from_static(UNSETTLED))
+    }
 }
 
 /// A transport of which the first bytes were read already.
@@ -60,6 +82,8 @@ pub(crate) struct Wire<I> {
 enum Guarded {
     No,
     Yes(Guard),
+    /// Frames of HTTP/2.
+    Counted(Frames),
     Refused(Place),
 }
 
@@ -70,6 +94,15 @@ const REFUSAL: &[u8] = b"\0\r\n\r\n";
 /// What is read in place of the rest of a target that is too long, and of all after it: with it, hyper has a request whose target
 /// is too long for the service, which answers when its turn has come.
 const CUT: &[u8] = b" HTTP/1.1\r\n\r\n";
+
+/// What is read after too many frames of HTTP/2: a header block that does not end, to which h2 answers with GOAWAY and
+/// `ENHANCE_YOUR_CALM` (RFC 9113, section 7).
+const ENDLESS: &[u8] = b"\0\0\0\x01\0\0\0\0\x01";
+const AND_ON: &[u8] = b"\0\0\0\x09\0\0\0\0\x01";
+
+/// What is read in place of frames that do not begin with SETTINGS: some of a stream, which there are not. h2 answers with GOAWAY
+/// and `PROTOCOL_ERROR`.
+const UNSETTLED: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\x01";
 
 /// RFC 9110, section 15.5.9.
 const REQUEST_TIMEOUT: &[u8] =
@@ -99,6 +132,12 @@ impl<I> Wire<I> {
         self
     }
 
+    /// The frames that are read are counted.
+    pub(crate) fn counted(mut self, frames: Frames) -> Self {
+        self.guarded = Guarded::Counted(frames);
+        self
+    }
+
     /// Requests are waited for as long as this says.
     pub(crate) fn patient(mut self, patience: Patience) -> Self {
         self.patience = Some(patience);
@@ -108,10 +147,13 @@ impl<I> Wire<I> {
     /// Takes from what was read, all after the first `before` bytes, that which the guard refuses. Returns whether nothing is
     /// left, which a reader would take for the end.
     fn refuses_all(&mut self, before: usize, buffer: &mut ReadBuf<'_>) -> bool {
-        let Guarded::Yes(guard) = &mut self.guarded else {
-            return false;
+        let read = &buffer.filled()[before..];
+        let refused = match &mut self.guarded {
+            Guarded::Yes(guard) => guard.read(read),
+            Guarded::Counted(frames) => frames.read(read, &self.activity),
+            Guarded::No | Guarded::Refused(_) => return false,
         };
-        let Err(refused) = guard.read(&buffer.filled()[before..]) else {
+        let Err(refused) = refused else {
             return false;
         };
         tracing::debug!(why = refused.why, "request refused");
@@ -121,6 +163,10 @@ impl<I> Wire<I> {
             Place::Head => Bytes::from_static(REFUSAL),
             Place::Target => Bytes::from_static(CUT),
             Place::Body => Bytes::new(),
+            Place::Frame => {
+                self.activity.give_up(Exit::Aborted, End::PeerLeft);
+                Bytes::from_static(ENDLESS)
+            }
         };
         refused.good == 0
     }
@@ -177,7 +223,11 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
             buffer.put_slice(&this.start[..length]);
             this.start.advance(length);
         } else if let Guarded::Refused(place) = this.guarded {
-            return place.end();
+            if place != Place::Frame {
+                return place.end();
+            }
+            this.start = Bytes::from_static(AND_ON);
+            return self.poll_read(cx, buffer);
         } else {
             ready!(this.poll_within_patience(cx, buffer))?;
         }
@@ -194,7 +244,7 @@ impl Place {
     fn end(self) -> Poll<io::Result<()>> {
         match self {
             Self::Head => Poll::Ready(Ok(())),
-            Self::Target => Poll::Pending,
+            Self::Target | Self::Frame => Poll::Pending,
             Self::Body => Poll::Ready(Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 "malformed chunks",

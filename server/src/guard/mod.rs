@@ -6,15 +6,20 @@
 //!
 //! A head that has come whole is read line by line in `usual`, which gives up at the first thing that it does not expect. Then
 //! `head` reads from the start, byte by byte: it alone says what is refused, and can go on with the next piece.
+//!
+//! Of HTTP/2, whose requests cannot be read in two ways, only the host is looked at, by `named`.
 
 mod authority;
 mod chunks;
 mod head;
+mod named;
 mod octets;
 mod usual;
 
 use chunks::Chunks;
 use head::{Content, Head};
+
+pub(crate) use named::names_one_host;
 
 /// Reads what a client sends, in pieces of any size.
 #[derive(Debug)]
@@ -55,6 +60,8 @@ pub(crate) enum Place {
     /// Within a target that is longer than the limit. What is passed on of it is too long, too, but could be a whole target.
     Target,
     Body,
+    /// Between two frames of HTTP/2.
+    Frame,
 }
 
 impl Guard {

@@ -21,13 +21,24 @@ pub(crate) fn is_here() -> bool {
     env::var_os(PARENT).is_some()
 }
 
-/// Serves until the process that started this one has seen enough.
-pub(crate) async fn serve(server: Server, router: Router) {
+async fn tell_parent(server: &Server) -> TcpStream {
     let parent = env::var(PARENT).unwrap();
     let mut parent = TcpStream::connect(parent).await.unwrap();
     let address = server.local_addr().unwrap();
     let line = format!("{address}\n");
     parent.write_all(line.as_bytes()).await.unwrap();
+    parent
+}
+
+/// Serves until a signal comes.
+pub(crate) async fn serve_until_signal(server: Server, router: Router) {
+    let _parent = tell_parent(&server).await;
+    server.serve(router).await.unwrap();
+}
+
+/// Serves until the process that started this one has seen enough.
+pub(crate) async fn serve(server: Server, router: Router) {
+    let mut parent = tell_parent(&server).await;
     let end = async { drop(parent.read(&mut [0]).await) };
     server.serve_until(router, end).await.unwrap();
 }
@@ -69,6 +80,10 @@ impl Apart {
 
     pub(crate) async fn connect(&self) -> Client {
         Client(TcpStream::connect(self.address).await.unwrap())
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().unwrap()
     }
 
     pub(crate) async fn ended(mut self) {

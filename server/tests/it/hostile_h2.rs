@@ -4,7 +4,7 @@ use std::{io, pin::pin, time::Duration};
 
 use bytes::{Buf, BytesMut};
 use peristyle_core::{BoxError, handler};
-use peristyle_server::{Context, Router, Routes};
+use peristyle_server::{Context, Router, Routes, Server};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -62,15 +62,15 @@ const LAST: [u8; 8] = *b"the last";
 
 /// What a server sent, in the words of a row.
 #[derive(Debug, Default)]
-struct Answers {
-    words: Vec<String>,
+pub(crate) struct Answers {
+    pub(crate) words: Vec<String>,
     /// Whether the last ping was answered.
     ponged: bool,
 }
 
 impl Answers {
     /// Takes the frames that are whole.
-    fn take(&mut self, bytes: &mut BytesMut) {
+    pub(crate) fn take(&mut self, bytes: &mut BytesMut) {
         while let Some((head, rest)) = bytes.split_at_checked(9) {
             let length = number(&[0, head[0], head[1], head[2]]);
             let length = usize::try_from(length).unwrap();
@@ -222,6 +222,23 @@ async fn every_hostile_frame_gets_its_answer_and_the_server_goes_on() {
         wrong.extend(check(&server, &row).await.err());
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    server.ended().await;
+}
+
+#[tokio::test]
+async fn a_server_that_trusts_the_framing_leaves_hosts_to_the_routes() {
+    let server = Running::start_with(router(), Server::trust_framing).await;
+    for name in [
+        "no authority and no host",
+        "two hosts",
+        "a host that differs from the authority",
+        "an authority with a user",
+    ] {
+        let mut row = rows().find(|row| row.name == name).unwrap();
+        assert_eq!(row.answers, "400@1");
+        row.answers = "200@1";
+        assert_eq!(check(&server, &row).await, Ok(()));
+    }
     server.ended().await;
 }
 

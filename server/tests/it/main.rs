@@ -8,6 +8,8 @@
 
 mod apart;
 mod debug;
+#[cfg(target_os = "linux")]
+mod drained;
 mod ended;
 mod errors;
 mod exchange;
@@ -18,6 +20,7 @@ mod extract_multipart;
 mod extract_pairs;
 #[cfg(feature = "typed-header")]
 mod extract_typed_header;
+mod floods;
 #[path = "../hostile/frames.rs"]
 mod frames;
 mod framing;
