@@ -14,6 +14,7 @@ mod docs;
 mod error;
 mod help;
 mod peers;
+mod sim;
 mod step;
 mod test;
 
@@ -29,7 +30,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 6] = [
+const TASKS: [Task; 7] = [
     Task {
         name: "help",
         arguments: "",
@@ -47,6 +48,12 @@ const TASKS: [Task; 6] = [
         arguments: "[ARGS…]",
         about: "unit tests, integration tests, examples (ARGS go to `cargo test`), doctests, schedules",
         run: test::run,
+    },
+    Task {
+        name: "sim",
+        arguments: "[--seeds N | --seed S]",
+        about: "simulate the server with broken networks and hostile clients, from many seeds or one",
+        run: sim::run,
     },
     Task {
         name: "bench",
