@@ -33,6 +33,8 @@ struct State {
     open: AtomicUsize,
     /// What the client of HTTP/2 got, in the [frames](crate::frames) that it may send for it.
     earned: AtomicU64,
+    /// The last request was read, and nothing has looked at it.
+    unstarted: AtomicBool,
     idle_since: Mutex<Option<Instant>>,
     /// Why this side gave the connection up.
     exit: OnceLock<Exit>,
@@ -72,6 +74,7 @@ impl Activity {
         if let Some(state) = &self.0 {
             state.requests.fetch_add(1, Ordering::Relaxed);
             state.open.fetch_add(1, Ordering::Relaxed);
+            state.unstarted.store(true, Ordering::Relaxed);
         }
         let lifeline = Lifeline::new();
         let line = lifeline.line();
@@ -82,6 +85,18 @@ impl Activity {
             passed_on: false,
         };
         (ongoing, line)
+    }
+
+    /// The exchange that has begun last is looked at.
+    pub(crate) fn start(&self) {
+        if let Some(state) = &self.0 {
+            state.unstarted.store(false, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_unstarted(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.unstarted.load(Ordering::Relaxed))
     }
 
     /// How many requests have begun.

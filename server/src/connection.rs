@@ -334,6 +334,7 @@ impl Future for Exchanging {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        this.activity.start();
         let (mut response, id) = match &mut this.state {
             State::Refused(refusal) => refusal.take().expect("polled once"),
             State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
@@ -488,7 +489,7 @@ mod tests {
     /// How long it takes until a client that sends this and nothing more is closed, and what it gets.
     async fn closed_after(sent: &[u8]) -> (Duration, String) {
         let (mut client, io) = duplex(1024);
-        let (_phase, shutdown) = Shutdown::channel();
+        let (_announcer, shutdown) = Shutdown::channel();
         let started = Instant::now();
         client.write_all(sent).await.unwrap();
         serve(io, None, router(), Limits::default(), host(shutdown)).await;
@@ -521,7 +522,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_head_of_a_later_request_has_its_time_from_its_first_byte() {
         let (mut client, io) = duplex(1024);
-        let (_phase, shutdown) = Shutdown::channel();
+        let (_announcer, shutdown) = Shutdown::channel();
         let started = Instant::now();
         let serving = serve(io, None, router(), Limits::default(), host(shutdown));
         let read = async {
@@ -552,13 +553,39 @@ mod tests {
         assert!(read.starts_with("HTTP/1.1 405 "), "{read}");
     }
 
+    /// Seen once: while the rest of a refused request is taken, the time for its head passed, and the connection woke itself.
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_that_lingers_past_the_time_for_its_head_waits() {
+        let (mut client, io) = duplex(1024);
+        let (_announcer, shutdown) = Shutdown::channel();
+        let started = Instant::now();
+        let mut serving = pin!(serve(io, None, router(), Limits::default(), host(shutdown)));
+        let mut polls = 0;
+        let serving = future::poll_fn(|cx| {
+            polls += 1;
+            assert!(polls < 1000, "it spins");
+            serving.as_mut().poll(cx)
+        });
+        let trickle = async {
+            client.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+            sleep(Duration::from_secs(9)).await;
+            client.write_all(b"\0and more").await.unwrap();
+            let mut read = String::new();
+            client.read_to_string(&mut read).await.unwrap();
+            read
+        };
+        let ((), read) = tokio::join!(serving, trickle);
+        assert!(read.starts_with("HTTP/1.1 400 "), "{read}");
+        assert_eq!(started.elapsed().as_secs(), 11);
+    }
+
     #[tokio::test]
     async fn a_request_that_came_before_the_shutdown_is_answered() {
         for _ in 0..32 {
             let (mut client, io) = duplex(1024);
-            let (phase, shutdown) = Shutdown::channel();
+            let (announcer, shutdown) = Shutdown::channel();
             client.write_all(GET).await.unwrap();
-            phase.send_replace(Phase::Draining);
+            announcer.announce(Phase::Draining);
             serve(io, None, router(), Limits::default(), host(shutdown)).await;
             let mut read = String::new();
             client.read_to_string(&mut read).await.unwrap();
@@ -574,7 +601,7 @@ mod tests {
             head_timeout: Duration::MAX,
             ..Limits::default()
         };
-        let (_phase, shutdown) = Shutdown::channel();
+        let (_announcer, shutdown) = Shutdown::channel();
         serve(io, None, router(), limits, host(shutdown)).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();

@@ -5,7 +5,6 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 use bytes::Buf;
 use http::{Method, Request};
 use peristyle_core::{BoxError, BoxFuture, Control};
-use tokio::sync::watch;
 
 use crate::{
     Body, RequestBody, Response, Router, Shutdown,
@@ -13,7 +12,7 @@ use crate::{
     answering::Host,
     detached::{self, Detached},
     outgoing::Outgoing,
-    shutdown::Phase,
+    shutdown::{Announcer, Phase},
     streams::Streams,
 };
 
@@ -66,7 +65,7 @@ pub struct RouterService {
 
 #[derive(Debug)]
 struct Shared {
-    phase: watch::Sender<Phase>,
+    phase: Announcer,
     host: Host,
     streams: Streams,
 }
@@ -102,7 +101,7 @@ impl RouterService {
     /// How much grace there is only the other server knows, so that
     /// [`Interrupts::on_shutdown`](crate::Interrupts::on_shutdown) does nothing here.
     pub fn drain(&self) {
-        self.shared.phase.send_replace(Phase::Draining);
+        self.shared.phase.announce(Phase::Draining);
         self.shared.streams.drain();
     }
 

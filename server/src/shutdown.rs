@@ -1,8 +1,11 @@
 //! The end of a server, told to all that it serves.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, AtomicUsize, Ordering},
+};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// How far the end of the server has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,12 +19,38 @@ pub(crate) enum Phase {
 
 /// A handle to watch for the server's shutdown. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Shutdown(Option<Arc<watch::Receiver<Phase>>>);
+pub struct Shutdown(Option<Arc<Course>>);
+
+/// Tells the [`Phase`]s to all who watch. They learn of one in an order that depends only on how they came, so that a server
+/// does the same again from the same seed: who waits on a `tokio::sync::watch` is woken in a random one.
+#[derive(Debug)]
+pub(crate) struct Announcer(Arc<Course>);
+
+#[derive(Debug)]
+struct Course {
+    /// A [`Phase`].
+    phase: AtomicU8,
+    /// Which of the waiting rooms is the next one's.
+    next: AtomicUsize,
+    /// Several, since each connection that is polled takes the lock of one.
+    waiting: [Notify; 8],
+}
+
+impl Announcer {
+    pub(crate) fn announce(&self, phase: Phase) {
+        self.0.phase.store(phase as u8, Ordering::Release);
+        self.0.waiting.iter().for_each(Notify::notify_waiters);
+    }
+}
 
 impl Shutdown {
-    pub(crate) fn channel() -> (watch::Sender<Phase>, Self) {
-        let (sender, receiver) = watch::channel(Phase::Serving);
-        (sender, Self(Some(Arc::new(receiver))))
+    pub(crate) fn channel() -> (Announcer, Self) {
+        let course = Arc::new(Course {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            next: AtomicUsize::new(0),
+            waiting: Default::default(),
+        });
+        (Announcer(Arc::clone(&course)), Self(Some(course)))
     }
 
     /// The shutdown of an exchange that no server serves.
@@ -31,9 +60,8 @@ impl Shutdown {
 
     /// Whether the server is shutting down.
     pub fn is_requested(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_some_and(|phase| *phase.borrow() > Phase::Serving)
+        let course = self.0.as_ref();
+        course.is_some_and(|course| course.has_reached(Phase::Draining))
     }
 
     /// Resolves when the server begins to shut down. Pending for ever where there is no server.
@@ -46,12 +74,66 @@ impl Shutdown {
     }
 
     pub(crate) async fn reached(&self, phase: Phase) {
-        let reached = match self.0.as_deref().cloned() {
-            Some(mut receiver) => receiver.wait_for(|now| *now >= phase).await.is_ok(),
-            None => false,
-        };
-        if !reached {
-            std::future::pending::<()>().await;
+        match &self.0 {
+            Some(course) => course.reached(phase).await,
+            None => std::future::pending().await,
         }
+    }
+}
+
+impl Course {
+    fn has_reached(&self, phase: Phase) -> bool {
+        self.phase.load(Ordering::Acquire) >= phase as u8
+    }
+
+    async fn reached(&self, phase: Phase) {
+        let room = self.next.fetch_add(1, Ordering::Relaxed) % self.waiting.len();
+        loop {
+            // From here on an announcement is not missed, so that it can be looked for.
+            let announced = self.waiting[room].notified();
+            if self.has_reached(phase) {
+                return;
+            }
+            announced.await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    #[test]
+    fn a_phase_is_learned_by_who_waits_and_by_who_comes_later() {
+        let (announcer, shutdown) = Shutdown::channel();
+        let mut requested: Vec<_> = (0..20).map(|_| task::spawn(shutdown.requested())).collect();
+        let mut forced = task::spawn(shutdown.reached(Phase::Forced));
+        assert_pending!(forced.poll());
+        for waits in &mut requested {
+            assert_pending!(waits.poll());
+        }
+        assert!(!shutdown.is_requested());
+        announcer.announce(Phase::Ending);
+        assert!(shutdown.is_requested());
+        for waits in &mut requested {
+            assert!(waits.is_woken());
+            assert_ready!(waits.poll());
+        }
+        assert_ready!(task::spawn(shutdown.requested()).poll());
+        assert_pending!(forced.poll());
+        announcer.announce(Phase::Forced);
+        assert_ready!(forced.poll());
+    }
+
+    #[test]
+    fn nobody_shuts_down_where_there_is_no_server() {
+        let never = Shutdown::never();
+        assert_pending!(task::spawn(never.requested()).poll());
+        let (announcer, orphaned) = Shutdown::channel();
+        drop(announcer);
+        assert_pending!(task::spawn(orphaned.requested()).poll());
+        assert!(!never.is_requested() && !orphaned.is_requested());
     }
 }

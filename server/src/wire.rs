@@ -199,12 +199,13 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
 }
 
 impl<I> Wire<I> {
-    /// A response was written. hyper does not read again what had nothing to be read while it answered.
+    /// A response was written. hyper does not read again what had nothing to be read while it answered, and does not look again
+    /// at a request that it read while the head of that response was still to be written.
     fn wait_for_the_next(&mut self, cx: &mut Context<'_>) {
         let Some(patience) = &mut self.patience else {
             return;
         };
-        if patience.poll(&self.activity, cx).is_ready() {
+        if self.activity.is_unstarted() || patience.poll(&self.activity, cx).is_ready() {
             cx.waker().wake_by_ref();
         }
     }
@@ -292,6 +293,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     /// Says that nothing more will be written, then takes what a client still sends.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        // Each flush would wake the connection once no request had come in time, and would be woken by that.
+        this.patience = None;
         let refused = matches!(this.guarded, Guarded::Refused(_));
         let mut sending = refused || this.activity.is_unread();
         if let Some(deadline) = &mut this.linger {

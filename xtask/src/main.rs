@@ -16,6 +16,7 @@ mod fuzz;
 mod help;
 mod load;
 mod peers;
+mod sim;
 mod step;
 mod test;
 
@@ -31,7 +32,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 8] = [
+const TASKS: [Task; 9] = [
     Task {
         name: "help",
         arguments: "",
@@ -49,6 +50,12 @@ const TASKS: [Task; 8] = [
         arguments: "[ARGS…]",
         about: "unit tests, integration tests, examples (ARGS go to `cargo test`), doctests, schedules",
         run: test::run,
+    },
+    Task {
+        name: "sim",
+        arguments: "[--seeds N | --seed S]",
+        about: "simulate the server with broken networks and hostile clients, from many seeds or one",
+        run: sim::run,
     },
     Task {
         name: "bench",

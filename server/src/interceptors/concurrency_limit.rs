@@ -92,6 +92,13 @@ impl ConcurrencyLimit {
         self
     }
 
+    /// Draws the times of [`retry_after`](Self::retry_after) from this seed, for tests. Default is that nobody can tell the next one.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        self.numbers = Arc::new(Numbers::seeded(seed));
+        self
+    }
+
     async fn wait(&self, cx: &mut Context, place: OwnedSemaphorePermit) -> Result<(), BoxError> {
         let permit = Arc::clone(&self.permits).acquire_owned().await?;
         drop(place);

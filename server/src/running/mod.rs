@@ -11,10 +11,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{
-    sync::{mpsc, watch},
-    time::timeout,
-};
+use tokio::{sync::mpsc, time::timeout};
 
 pub use self::threads::Threads;
 pub(crate) use self::{
@@ -23,7 +20,12 @@ pub(crate) use self::{
     worker::Service,
 };
 use self::{threads::Crew, worker::Worker};
-use crate::{Shutdown, detached::Detached, listen::Listener, shutdown::Phase};
+use crate::{
+    Shutdown,
+    detached::Detached,
+    listen::Listener,
+    shutdown::{Announcer, Phase},
+};
 
 /// What one worker accepts, and what it does with it.
 struct Part {
@@ -61,6 +63,7 @@ pub(crate) async fn run(
     let Some(count) = threads.count() else {
         let worker = Worker::new(part)?;
         tokio::select! {
+            biased;
             () = worker.work() => {}
             _ = course.run(end, idle) => {}
         }
@@ -75,7 +78,7 @@ pub(crate) async fn run(
 /// What happens from the start of a server to its end, told to all that it serves.
 #[derive(Debug)]
 pub(crate) struct Course {
-    phase: watch::Sender<Phase>,
+    announcer: Announcer,
     detached: Detached,
     places: Places,
     grace: Duration,
@@ -96,9 +99,9 @@ const LAST: Duration = Duration::from_secs(1);
 
 impl Course {
     pub(crate) fn new(detached: Detached, places: Places, grace: Duration) -> (Self, Shutdown) {
-        let (phase, shutdown) = Shutdown::channel();
+        let (announcer, shutdown) = Shutdown::channel();
         let course = Self {
-            phase,
+            announcer,
             detached,
             places,
             grace,
@@ -112,12 +115,13 @@ impl Course {
         mut idle: mpsc::Receiver<()>,
     ) -> Ended {
         let signals = end.await;
-        self.phase.send_replace(Phase::Draining);
+        self.announcer.announce(Phase::Draining);
         tokio::select! {
+            biased;
             () = self.end_within_grace(&mut idle) => {}
             () = forced(signals) => {}
         }
-        self.phase.send_replace(Phase::Forced);
+        self.announcer.announce(Phase::Forced);
         self.detached.close();
         if timeout(LAST, self.finished(&mut idle)).await.is_ok() {
             return Ended::All;
@@ -134,7 +138,7 @@ impl Course {
             .await
             .is_err()
         {
-            self.phase.send_replace(Phase::Ending);
+            self.announcer.announce(Phase::Ending);
             let _late = timeout(ending, self.finished(idle)).await;
         }
     }

@@ -85,7 +85,9 @@ impl Worker {
         let shutdown = self.service.host.shutdown.clone();
         let mut pause = FIRST_PAUSE;
         loop {
+            // In this order: what is ready together would be taken in one that no seed gives again.
             let accepted = tokio::select! {
+                biased;
                 () = shutdown.requested() => return,
                 Some(ended) = self.connections.join_next() => {
                     report(ended);
@@ -102,6 +104,7 @@ impl Worker {
                 Err(error) => {
                     tracing::error!(%error, ?pause, "cannot accept connections");
                     tokio::select! {
+                        biased;
                         () = shutdown.requested() => return,
                         () = sleep(pause) => pause = LONGEST_PAUSE.min(pause * 2),
                     }

@@ -165,6 +165,24 @@ async fn refused_clients_are_told_to_come_back_at_different_times() {
     assert!(times.len() > 1);
 }
 
+#[tokio::test]
+async fn a_seed_gives_the_same_times_again() {
+    let mut told = Vec::new();
+    for seed in [7, 7, 8] {
+        let limit = ConcurrencyLimit::new(1).retry_after(Duration::from_secs(100));
+        let (client, _gate) = limited(limit.seeded(seed));
+        let _inside = begun(client.get("/"));
+        let mut times = Vec::new();
+        for _ in 0..8 {
+            let refused = client.get("/now").send().await;
+            times.push(header(&refused, "retry-after"));
+        }
+        told.push(times);
+    }
+    assert_eq!(told[0], told[1]);
+    assert_ne!(told[0], told[2]);
+}
+
 fn streaming(limit: ConcurrencyLimit, stream: Fed) -> TestClient {
     let routes = Routes::new()
         .interceptors(Link::new(limit))
