@@ -1,8 +1,13 @@
 //! The end of a server, told to all that it serves.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, AtomicUsize, Ordering},
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicUsize, Ordering},
+    },
+    task::{Poll, Waker},
 };
 
 use tokio::sync::Notify;
@@ -86,7 +91,26 @@ impl Course {
         self.phase.load(Ordering::Acquire) >= phase as u8
     }
 
+    /// A connection polls this at each turn. It takes the lock of a waiting room only when it is polled first, by another task,
+    /// or after an announcement.
     async fn reached(&self, phase: Phase) {
+        let mut waits = pin!(self.announced(phase));
+        let mut waiting: Option<(Waker, u8)> = None;
+        poll_fn(|cx| {
+            let now = self.phase.load(Ordering::Acquire);
+            if waiting
+                .as_ref()
+                .is_some_and(|(waker, then)| *then == now && waker.will_wake(cx.waker()))
+            {
+                return Poll::Pending;
+            }
+            waiting = Some((cx.waker().clone(), now));
+            waits.as_mut().poll(cx)
+        })
+        .await;
+    }
+
+    async fn announced(&self, phase: Phase) {
         let room = self.next.fetch_add(1, Ordering::Relaxed) % self.waiting.len();
         loop {
             // From here on an announcement is not missed, so that it can be looked for.
@@ -101,6 +125,8 @@ impl Course {
 
 #[cfg(test)]
 mod tests {
+    use std::{cell::RefCell, rc::Rc};
+
     use tokio_test::{assert_pending, assert_ready, task};
 
     use super::*;
@@ -125,6 +151,28 @@ mod tests {
         assert_pending!(forced.poll());
         announcer.announce(Phase::Forced);
         assert_ready!(forced.poll());
+    }
+
+    #[test]
+    fn who_is_polled_for_other_reasons_learns_every_phase_and_by_its_last_task() {
+        let (announcer, shutdown) = Shutdown::channel();
+        let forced = Rc::new(RefCell::new(Box::pin(shutdown.reached(Phase::Forced))));
+        let polling = || {
+            let forced = Rc::clone(&forced);
+            task::spawn(poll_fn(move |cx| forced.borrow_mut().as_mut().poll(cx)))
+        };
+        let (mut first, mut last) = (polling(), polling());
+        for _ in 0..3 {
+            assert_pending!(first.poll());
+        }
+        announcer.announce(Phase::Draining);
+        assert!(first.is_woken());
+        assert_pending!(first.poll());
+        assert_pending!(first.poll());
+        assert_pending!(last.poll());
+        announcer.announce(Phase::Forced);
+        assert!(last.is_woken());
+        assert_ready!(last.poll());
     }
 
     #[test]
