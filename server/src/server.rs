@@ -81,6 +81,7 @@ const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// | HTTP/2 send buffer | 64 KiB a stream | a slow reader holds little |
 /// | HTTP/2 receive window | 1 MiB a connection | what a client may send ahead of who reads it |
 /// | HTTP/2 resets | 20 at a time | streams that are opened to be reset: the connection ends |
+/// | HTTP/2 resets by this side | 1024 in all | streams on which a client does wrong to have them reset: the connection ends |
 /// | HTTP/2 pings, settings, priorities, windows, resets | 10,000, 10 more each second, more with each answer | they cost the processor, and bring nothing: the connection ends with `ENHANCE_YOUR_CALM` |
 /// | [`ping_interval`](Self::ping_interval) | 30 s, and 20 s to answer | a peer whose network is gone is noticed |
 /// | listen backlog | 4096 | many clients that come at once, after a restart for instance |
@@ -199,7 +200,8 @@ impl Server {
     }
 
     /// Sets how long a client may take nothing of what is being sent to it; then the connection is cut off, over HTTP/2 the
-    /// stream that its client does not read. A stream that has nothing to send is not limited. Default is 30 seconds.
+    /// stream that its client does not read. A stream that has nothing to send is not limited. Over TLS what waits there, up to
+    /// 64 KiB, must be taken whole in that time. Default is 30 seconds.
     #[must_use]
     pub fn write_timeout(mut self, timeout: Duration) -> Self {
         self.limits.write_timeout = timeout;

@@ -38,7 +38,7 @@ const PROMISES: [Promises; 4] = [
     Promises {
         folder: "server",
         made: "S1-S35",
-        closed: "S1-S23 S25-S32",
+        closed: "S1-S35",
     },
     Promises {
         folder: "sse",
