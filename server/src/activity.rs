@@ -29,13 +29,15 @@ pub(crate) struct Activity(Option<Arc<State>>);
 struct State {
     /// Requests whose head has come.
     requests: AtomicUsize,
-    /// Exchanges that are not over.
+    /// Exchanges that are not over, and bodies of requests that are still being received.
     open: AtomicUsize,
     idle_since: Mutex<Option<Instant>>,
     /// Why this side gave the connection up.
     exit: OnceLock<Exit>,
     /// The last body of a request has not been read to its end.
     unread: AtomicBool,
+    /// The body of the last request is still being received.
+    receiving: AtomicBool,
     /// The connection is not fit for another request.
     ends: AtomicBool,
     flush: Mutex<Flush>,
@@ -82,19 +84,28 @@ impl Activity {
         (ongoing, line)
     }
 
+    /// The body of a request is still to be received. Whoever has it may read it when the response has long been sent.
+    pub(crate) fn receive(&self) -> Receiving {
+        if let Some(state) = &self.0 {
+            state.open.fetch_add(1, Ordering::Relaxed);
+            state.receiving.store(true, Ordering::Relaxed);
+        }
+        Receiving(self.clone())
+    }
+
     /// How many requests have begun.
     pub(crate) fn requests(&self) -> usize {
         self.count(|state| &state.requests)
     }
 
-    /// Whether an exchange is not over.
+    /// Whether an exchange is not over, or the body of its request.
     pub(crate) fn is_busy(&self) -> bool {
         self.count(|state| &state.open) > 0
     }
 
     fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
         let state = self.0.as_deref();
-        state.map_or(0, |state| which(state).load(Ordering::Relaxed))
+        state.map_or(0, |state| which(state).load(Ordering::Acquire))
     }
 
     /// Since when no exchange is open; `None` while one is.
@@ -124,9 +135,12 @@ impl Activity {
         }
     }
 
+    /// Whether the response that comes is the last over HTTP/1.1. One that may be over before the body of its request is: hyper
+    /// tells the end of such a body with that of the connection, or with the next request.
     pub(crate) fn ends_keep_alive(&self) -> bool {
-        let state = self.0.as_deref();
-        state.is_some_and(|state| state.ends.load(Ordering::Relaxed))
+        self.0.as_deref().is_some_and(|state| {
+            state.ends.load(Ordering::Relaxed) || state.receiving.load(Ordering::Relaxed)
+        })
     }
 
     /// This side gives the connection up; what is open ends for this reason.
@@ -156,8 +170,7 @@ impl Activity {
             return Box::pin(std::future::ready(()));
         };
         let flushed = Arc::clone(&state.flushed).notified_owned();
-        let connection = lock(&state.flush).connection.clone();
-        connection.iter().for_each(Waker::wake_by_ref);
+        state.wake();
         Box::pin(flushed)
     }
 
@@ -220,6 +233,12 @@ impl Activity {
 }
 
 impl State {
+    /// The connection is to flush, and so to look at what goes on.
+    fn wake(&self) {
+        let connection = lock(&self.flush).connection.clone();
+        connection.iter().for_each(Waker::wake_by_ref);
+    }
+
     /// Leaves the room that the list has for the next ones.
     fn served(&self, mut ending: Vec<Lifeline>) {
         self.open.fetch_sub(ending.len(), Ordering::Relaxed);
@@ -229,6 +248,21 @@ impl State {
         let flush = &mut *lock(&self.flush);
         if flush.ending.is_empty() {
             flush.ending = ending;
+        }
+    }
+}
+
+/// The body of a request that has not come to its end.
+pub(crate) struct Receiving(Activity);
+
+impl Drop for Receiving {
+    /// The connection does not look by itself when the response was over before.
+    fn drop(&mut self) {
+        let Some(state) = &self.0.0 else { return };
+        state.receiving.store(false, Ordering::Relaxed);
+        self.0.end();
+        if !self.0.is_busy() {
+            state.wake();
         }
     }
 }
@@ -244,7 +278,8 @@ pub(crate) struct Ongoing {
 }
 
 impl Ongoing {
-    /// The response's head is known; its body may be a stream that the connection tells of its end.
+    /// The response's head is known; its body may be a stream that the connection tells of its end. What a stage asks of another
+    /// router is not what the client of its own stream takes.
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {
         if let Some(lifeline) = &mut self.lifeline {
             lifeline.answered(status);
@@ -252,7 +287,9 @@ impl Ongoing {
         if let Some(control) = &control {
             self.activity.stream(control);
         }
-        self.progress = Progress::of_task(control);
+        if self.activity.0.is_some() {
+            self.progress = Progress::of_task(control);
+        }
     }
 
     /// The connection asks for the next piece of the body, and has passed on all before.

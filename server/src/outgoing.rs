@@ -61,7 +61,7 @@ impl Outgoing {
             rest: Bytes::new(),
             ahead: None,
         };
-        if outgoing.is_end_stream() {
+        if outgoing.is_complete() {
             outgoing.ongoing.complete();
         }
         outgoing
@@ -82,7 +82,7 @@ impl Outgoing {
         Poll::Ready(Ok(Some(Frame::data(piece))))
     }
 
-    /// A connection does not ask for the end of a body that has sent all that was declared.
+    /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
     fn is_complete(&self) -> bool {
         let declared = self.left == Some(0) && self.rest.is_empty();
         declared || self.is_end_stream()

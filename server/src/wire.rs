@@ -63,6 +63,15 @@ enum Guarded {
     Refused(Place),
 }
 
+impl Guarded {
+    fn is_within_head(&self) -> bool {
+        match self {
+            Self::Yes(guard) => guard.is_within_head(),
+            Self::No | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// What is read in place of a head's refused rest, once all requests before are answered: hyper refuses NUL wherever in a head
 /// it stands, and looks for it when the head has ended.
 const REFUSAL: &[u8] = b"\0\r\n\r\n";
@@ -141,7 +150,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
             patience.came(&self.activity);
             return read;
         }
-        let awaited = ready!(patience.poll(&self.activity, cx));
+        let begun = self.guarded.is_within_head();
+        let awaited = ready!(patience.poll(&self.activity, begun, cx));
         tracing::debug!(?awaited, "the client has sent nothing in time");
         if awaited == Awaited::Head {
             // Nothing else is being written. What the system does not take at once is lost on a client like this.
@@ -158,7 +168,8 @@ impl<I> Wire<I> {
         let Some(patience) = &mut self.patience else {
             return;
         };
-        if patience.poll(&self.activity, cx).is_ready() {
+        let begun = self.guarded.is_within_head();
+        if patience.poll(&self.activity, begun, cx).is_ready() {
             cx.waker().wake_by_ref();
         }
     }
