@@ -170,7 +170,8 @@ impl Activity {
             return Box::pin(std::future::ready(()));
         };
         let flushed = Arc::clone(&state.flushed).notified_owned();
-        state.wake();
+        let connection = lock(&state.flush).connection.clone();
+        connection.iter().for_each(Waker::wake_by_ref);
         Box::pin(flushed)
     }
 
@@ -233,12 +234,6 @@ impl Activity {
 }
 
 impl State {
-    /// The connection is to flush, and so to look at what goes on.
-    fn wake(&self) {
-        let connection = lock(&self.flush).connection.clone();
-        connection.iter().for_each(Waker::wake_by_ref);
-    }
-
     /// Leaves the room that the list has for the next ones.
     fn served(&self, mut ending: Vec<Lifeline>) {
         self.open.fetch_sub(ending.len(), Ordering::Relaxed);
@@ -256,14 +251,12 @@ impl State {
 pub(crate) struct Receiving(Activity);
 
 impl Drop for Receiving {
-    /// The connection does not look by itself when the response was over before.
+    /// Over HTTP/1.1 nobody has to be woken to wait for the next request: if the response is over, it was the last.
     fn drop(&mut self) {
-        let Some(state) = &self.0.0 else { return };
-        state.receiving.store(false, Ordering::Relaxed);
-        self.0.end();
-        if !self.0.is_busy() {
-            state.wake();
+        if let Some(state) = &self.0.0 {
+            state.receiving.store(false, Ordering::Relaxed);
         }
+        self.0.end();
     }
 }
 
@@ -346,4 +339,42 @@ impl Drop for Ongoing {
 /// Nothing foreign runs with one of these locked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready_eq, task};
+
+    use super::*;
+
+    #[test]
+    fn what_was_handed_over_is_served_once_it_is_written_and_left_if_it_never_is() {
+        let written: fn(&Activity) = Activity::flushed;
+        for (end, exit) in [(written, Exit::Served), (Activity::closed, Exit::Left)] {
+            let activity = Activity::of_connection(Protocol::Http1);
+            let (mut ongoing, line) = activity.begin();
+            let mut ended = task::spawn(line.watch());
+            ongoing.complete();
+            drop(ongoing);
+            assert_pending!(ended.poll());
+            assert!(activity.is_busy());
+            end(&activity);
+            assert_ready_eq!(ended.poll(), exit);
+        }
+    }
+
+    #[test]
+    fn a_connection_is_busy_until_the_body_of_its_request_has_come_too() {
+        let activity = Activity::of_connection(Protocol::Http1);
+        let (mut ongoing, _line) = activity.begin();
+        let receiving = activity.receive();
+        assert!(activity.ends_keep_alive());
+        ongoing.complete();
+        activity.flushed();
+        drop(ongoing);
+        assert!(activity.is_busy());
+        drop(receiving);
+        assert!(!activity.is_busy());
+        assert!(!activity.ends_keep_alive());
+    }
 }

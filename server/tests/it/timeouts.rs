@@ -192,7 +192,6 @@ async fn a_body_that_is_held_after_its_response_keeps_its_connection() {
     assert!(dropped.elapsed() <= seconds(2));
 }
 
-/// It ends when the body before it is answered, and not when its connection was idle for long.
 #[tokio::test(start_paused = true)]
 async fn a_head_that_begins_behind_another_request_has_its_time_from_the_response_on() {
     let hello = Routes::new().get("/", handler(|_: &mut Context| "hello"));
@@ -404,6 +403,24 @@ async fn a_stream_of_http_2_that_its_client_does_not_read_is_reset_and_no_other(
         failed.to_string().contains("error reading a body"),
         "{failed}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_http_2_that_its_client_reads_slowly_is_not_reset() {
+    const SIZE: usize = 1 << 20;
+    let (routes, mut told) = watched(Response::new(vec![7; SIZE].into()));
+    let server = start(routes, defaults);
+    let mut client = Http2::connect(&server, 16 * 1024).await;
+    let mut body = client.get("/").await.into_body();
+    let started = Instant::now();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame.unwrap().into_data().unwrap().len();
+        sleep(seconds(1)).await;
+    }
+    assert_eq!(read, SIZE);
+    assert!(started.elapsed() > seconds(60), "longer than it may stop");
+    assert_eq!(told.recv().await.unwrap().1, Exit::Served);
 }
 
 /// What a stage has taken of a body that it asked for itself is nothing that the stage's own client has to take.
