@@ -29,7 +29,7 @@ pub(crate) struct Activity(Option<Arc<State>>);
 struct State {
     /// Requests whose head has come.
     requests: AtomicUsize,
-    /// Exchanges that are not over.
+    /// Exchanges that are not over, and bodies of requests that are still being received.
     open: AtomicUsize,
     /// What the client of HTTP/2 got, in the [frames](crate::frames) that it may send for it.
     earned: AtomicU64,
@@ -40,6 +40,8 @@ struct State {
     exit: OnceLock<Exit>,
     /// The last body of a request has not been read to its end.
     unread: AtomicBool,
+    /// The body of the last request is still being received.
+    receiving: AtomicBool,
     /// The connection is not fit for another request.
     ends: AtomicBool,
     flush: Mutex<Flush>,
@@ -99,19 +101,28 @@ impl Activity {
         state.is_some_and(|state| state.unstarted.load(Ordering::Relaxed))
     }
 
+    /// The body of a request is still to be received. Whoever has it may read it when the response has long been sent.
+    pub(crate) fn receive(&self) -> Receiving {
+        if let Some(state) = &self.0 {
+            state.open.fetch_add(1, Ordering::Relaxed);
+            state.receiving.store(true, Ordering::Relaxed);
+        }
+        Receiving(self.clone())
+    }
+
     /// How many requests have begun.
     pub(crate) fn requests(&self) -> usize {
         self.count(|state| &state.requests)
     }
 
-    /// Whether an exchange is not over.
+    /// Whether an exchange is not over, or the body of its request.
     pub(crate) fn is_busy(&self) -> bool {
         self.count(|state| &state.open) > 0
     }
 
     fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
         let state = self.0.as_deref();
-        state.map_or(0, |state| which(state).load(Ordering::Relaxed))
+        state.map_or(0, |state| which(state).load(Ordering::Acquire))
     }
 
     pub(crate) fn earn(&self, frames: u64) {
@@ -152,9 +163,12 @@ impl Activity {
         }
     }
 
+    /// Whether the response that comes is the last over HTTP/1.1. One that may be over before the body of its request is: hyper
+    /// tells the end of such a body with that of the connection, or with the next request.
     pub(crate) fn ends_keep_alive(&self) -> bool {
-        let state = self.0.as_deref();
-        state.is_some_and(|state| state.ends.load(Ordering::Relaxed))
+        self.0.as_deref().is_some_and(|state| {
+            state.ends.load(Ordering::Relaxed) || state.receiving.load(Ordering::Relaxed)
+        })
     }
 
     /// This side gives the connection up; what is open ends for this reason.
@@ -261,6 +275,19 @@ impl State {
     }
 }
 
+/// The body of a request that has not come to its end.
+pub(crate) struct Receiving(Activity);
+
+impl Drop for Receiving {
+    /// Over HTTP/1.1 nobody has to be woken to wait for the next request: if the response is over, it was the last.
+    fn drop(&mut self) {
+        if let Some(state) = &self.0.0 {
+            state.receiving.store(false, Ordering::Relaxed);
+        }
+        self.0.end();
+    }
+}
+
 /// An exchange that is not over. Dropped before it is [complete](Self::complete), it ends as its connection does.
 pub(crate) struct Ongoing {
     /// None when it is over.
@@ -272,7 +299,8 @@ pub(crate) struct Ongoing {
 }
 
 impl Ongoing {
-    /// The response's head is known; its body may be a stream that the connection tells of its end.
+    /// The response's head is known; its body may be a stream that the connection tells of its end. What a stage asks of another
+    /// router is not what the client of its own stream takes.
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {
         if let Some(lifeline) = &mut self.lifeline {
             lifeline.answered(status);
@@ -280,7 +308,9 @@ impl Ongoing {
         if let Some(control) = &control {
             self.activity.stream(control);
         }
-        self.progress = Progress::of_task(control);
+        if self.activity.0.is_some() {
+            self.progress = Progress::of_task(control);
+        }
     }
 
     /// The connection asks for the next piece of the body, and has passed on all before.
@@ -341,4 +371,42 @@ impl Drop for Ongoing {
 /// Nothing foreign runs with one of these locked.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio_test::{assert_pending, assert_ready_eq, task};
+
+    use super::*;
+
+    #[test]
+    fn what_was_handed_over_is_served_once_it_is_written_and_left_if_it_never_is() {
+        let written: fn(&Activity) = Activity::flushed;
+        for (end, exit) in [(written, Exit::Served), (Activity::closed, Exit::Left)] {
+            let activity = Activity::of_connection(Protocol::Http1);
+            let (mut ongoing, line) = activity.begin();
+            let mut ended = task::spawn(line.watch());
+            ongoing.complete();
+            drop(ongoing);
+            assert_pending!(ended.poll());
+            assert!(activity.is_busy());
+            end(&activity);
+            assert_ready_eq!(ended.poll(), exit);
+        }
+    }
+
+    #[test]
+    fn a_connection_is_busy_until_the_body_of_its_request_has_come_too() {
+        let activity = Activity::of_connection(Protocol::Http1);
+        let (mut ongoing, _line) = activity.begin();
+        let receiving = activity.receive();
+        assert!(activity.ends_keep_alive());
+        ongoing.complete();
+        activity.flushed();
+        drop(ongoing);
+        assert!(activity.is_busy());
+        drop(receiving);
+        assert!(!activity.is_busy());
+        assert!(!activity.ends_keep_alive());
+    }
 }

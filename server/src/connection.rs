@@ -427,6 +427,7 @@ fn close(response: &mut crate::Response) {
     let close = HeaderValue::from_static("close");
     response.headers_mut().insert(header::CONNECTION, close);
 }
+
 /// The tasks of one HTTP/2 connection, a stream each. They end with the connection.
 #[derive(Default)]
 struct Tasks(Arc<Mutex<JoinSet<()>>>);

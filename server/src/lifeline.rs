@@ -150,6 +150,7 @@ impl fmt::Debug for Line {
             .finish_non_exhaustive()
     }
 }
+
 /// Resolves when an exchange is over; see [`Exchange::disconnected`](crate::Exchange::disconnected).
 pub struct Disconnected(Pin<Box<dyn Future<Output = Exit> + Send + Sync>>);
 

@@ -61,7 +61,7 @@ impl Outgoing {
             rest: Bytes::new(),
             ahead: None,
         };
-        if outgoing.is_end_stream() {
+        if outgoing.is_complete() {
             outgoing.ongoing.complete();
         }
         outgoing
@@ -82,7 +82,7 @@ impl Outgoing {
         Poll::Ready(Ok(Some(Frame::data(piece))))
     }
 
-    /// A connection does not ask for the end of a body that has sent all that was declared.
+    /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
     fn is_complete(&self) -> bool {
         let declared = self.left == Some(0) && self.rest.is_empty();
         declared || self.is_end_stream()
@@ -275,22 +275,20 @@ mod tests {
 
     #[test]
     fn a_large_piece_goes_in_parts_and_is_complete_with_the_last() {
-        let whole = Bytes::from(vec![7; PIECE + 1]);
-        let (ongoing, line) = Activity::default().begin();
-        let mut body = task::spawn(Outgoing::new(
-            whole.into(),
-            None,
-            ExecutionId::next(),
-            ongoing,
-        ));
-        let mut ended = task::spawn(line.watch());
-        for length in [PIECE, 1] {
-            assert!(!body.is_end_stream());
-            assert_pending!(ended.poll());
-            let frame = assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
-            assert_eq!(frame.unwrap().unwrap().into_data().unwrap().len(), length);
+        for declared in [None, Some(PIECE as u64 + 1)] {
+            let whole = Bytes::from(vec![7; PIECE + 1]);
+            let (ongoing, line) = Activity::default().begin();
+            let id = ExecutionId::next();
+            let mut body = task::spawn(Outgoing::new(whole.into(), declared, id, ongoing));
+            let mut ended = task::spawn(line.watch());
+            for length in [PIECE, 1] {
+                assert!(!body.is_end_stream());
+                assert_pending!(ended.poll());
+                let frame = assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
+                assert_eq!(frame.unwrap().unwrap().into_data().unwrap().len(), length);
+            }
+            assert!(body.is_end_stream());
+            assert_ready_eq!(ended.poll(), Exit::Served);
         }
-        assert!(body.is_end_stream());
-        assert_ready_eq!(ended.poll(), Exit::Served);
     }
 }

@@ -55,12 +55,19 @@ impl Patience {
         self.begun |= !activity.is_busy();
     }
 
-    /// Nothing is there to be read. Ready when it should be waited for no longer.
-    pub(crate) fn poll(&mut self, activity: &Activity, cx: &mut Context<'_>) -> Poll<Awaited> {
+    /// Nothing is there to be read. Ready when it should be waited for no longer. `begun` tells that some of the next request
+    /// came behind the one before.
+    pub(crate) fn poll(
+        &mut self,
+        activity: &Activity,
+        begun: bool,
+        cx: &mut Context<'_>,
+    ) -> Poll<Awaited> {
         self.look(activity);
         if activity.is_busy() {
             return Poll::Pending;
         }
+        self.begun |= begun;
         let (awaited, limit) = if self.begun {
             (Awaited::Head, self.head_timeout)
         } else {

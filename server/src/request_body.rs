@@ -11,20 +11,20 @@ use std::{
     time::Duration,
 };
 
-#[cfg(feature = "compression")]
-#[cfg(feature = "compression")]
-use crate::interceptors::Decoder;
-use crate::{
-    Body,
-    activity::Activity,
-    body::data,
-    deadline::{Elapsed, Limit},
-    problem::Problem,
-};
 use bytes::{Buf, Bytes, BytesMut};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 use peristyle_core::BoxError;
+
+#[cfg(feature = "compression")]
+use crate::interceptors::Decoder;
+use crate::{
+    Body,
+    activity::{Activity, Receiving},
+    body::data,
+    deadline::{Elapsed, Limit},
+    problem::Problem,
+};
 
 /// The body of a request.
 ///
@@ -51,14 +51,18 @@ pub(crate) struct Arriving {
     /// How long the next piece may take.
     gap: Limit,
     activity: Activity,
+    /// `None` at its end.
+    receiving: Option<Receiving>,
 }
 
 impl Arriving {
     pub(crate) fn new(body: Incoming, gap: Duration, activity: Activity) -> Self {
-        activity.set_unread(!body.is_end_stream());
+        let more = !body.is_end_stream();
+        activity.set_unread(more);
         Self {
             body,
             gap: Limit::new(gap),
+            receiving: more.then(|| activity.receive()),
             activity,
         }
     }
@@ -76,6 +80,9 @@ impl Arriving {
         };
         let more = frame.is_some() && !self.body.is_end_stream();
         self.activity.set_unread(more);
+        if !more {
+            self.receiving = None;
+        }
         let broken = |error: hyper::Error| BodyError::broken(error.into());
         Poll::Ready(frame.map(|frame| frame.map_err(broken)))
     }
@@ -179,7 +186,9 @@ impl RequestBody {
         Ok(whole.freeze())
     }
 
-    /// Takes the body away, with its limit. Reading what stays behind is an error: [`BodyError::is_taken`].
+    /// Takes the body away, with its limit. Reading what stays behind is an error: [`BodyError::is_taken`]. It can be read when
+    /// the response has long been sent; over HTTP/1.1 a response whose head is ready before the body has been read is the last
+    /// of its connection.
     #[must_use = "nobody else can read it now"]
     pub fn take(&mut self) -> Self {
         let taken = Self {

@@ -174,7 +174,9 @@ impl Server {
     }
 
     /// Sets how long a client may take to send the head of a request: over HTTP/1.1 from its first byte to its last, else the
-    /// answer is 408 and the connection is closed. Counted from the connection's beginning, for both protocols, it is the time
+    /// answer is 408 and the connection is closed. What came of it behind the request before is counted from the end of that
+    /// response, as part of what is [kept alive](Self::keep_alive_timeout) where the framing is [trusted](Self::trust_framing).
+    /// Counted from the connection's beginning, for both protocols, it is the time
     /// in which the first request must have come: a connection of which no request has begun is closed without an answer.
     /// Default is 10 seconds.
     #[must_use]
@@ -183,7 +185,8 @@ impl Server {
         self
     }
 
-    /// Sets how long a connection that is kept alive may be without a request; then it is closed, over HTTP/2 with GOAWAY.
+    /// Sets how long a connection that is kept alive may be without a request; then it is closed, over HTTP/2 with GOAWAY. It is
+    /// not while the body of a request is still being read, though the response has been sent.
     /// Default is 60 seconds, which is longer than most proxies keep theirs.
     #[must_use]
     pub fn keep_alive_timeout(mut self, timeout: Duration) -> Self {

@@ -87,6 +87,15 @@ enum Guarded {
     Refused(Place),
 }
 
+impl Guarded {
+    fn is_within_head(&self) -> bool {
+        match self {
+            Self::Yes(guard) => guard.is_within_head(),
+            Self::No | Self::Refused(_) => false,
+        }
+    }
+}
+
 /// What is read in place of a head's refused rest, once all requests before are answered: hyper refuses NUL wherever in a head
 /// it stands, and looks for it when the head has ended.
 const REFUSAL: &[u8] = b"\0\r\n\r\n";
@@ -187,7 +196,8 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
             patience.came(&self.activity);
             return read;
         }
-        let awaited = ready!(patience.poll(&self.activity, cx));
+        let begun = self.guarded.is_within_head();
+        let awaited = ready!(patience.poll(&self.activity, begun, cx));
         tracing::debug!(?awaited, "the client has sent nothing in time");
         if awaited == Awaited::Head {
             // Nothing else is being written. What the system does not take at once is lost on a client like this.
@@ -205,7 +215,9 @@ impl<I> Wire<I> {
         let Some(patience) = &mut self.patience else {
             return;
         };
-        if self.activity.is_unstarted() || patience.poll(&self.activity, cx).is_ready() {
+        let begun = self.guarded.is_within_head();
+        let patience = patience.poll(&self.activity, begun, cx);
+        if self.activity.is_unstarted() || patience.is_ready() {
             cx.waker().wake_by_ref();
         }
     }

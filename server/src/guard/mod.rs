@@ -86,6 +86,11 @@ impl Guard {
         Ok(())
     }
 
+    /// Whether what was read last is a part of a head.
+    pub(crate) fn is_within_head(&self) -> bool {
+        matches!(self.reading, Reading::Head(_))
+    }
+
     fn place(&self) -> Place {
         match &self.reading {
             Reading::Start => Place::Head,

@@ -1,11 +1,17 @@
 //! The end of an exchange, told once.
 
-use std::{sync::mpsc as sync_mpsc, time::Duration};
+use std::{
+    pin::Pin,
+    sync::mpsc as sync_mpsc,
+    task::{Context as TaskContext, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use http::StatusCode;
-use peristyle_core::{Link, before, handler};
-use peristyle_server::{Context, Ended, Exchange, Exit, Routes, TestClient};
+use http::{StatusCode, header};
+use http_body::Frame;
+use peristyle_core::{BoxError, Link, before, handler};
+use peristyle_server::{Body, Context, Ended, Exchange, Exit, Response, Routes, TestClient};
 use tokio::sync::mpsc;
 
 use crate::support::{Fed, GET, Running, Waits, finished, get, once, request, soon};
@@ -62,6 +68,60 @@ async fn what_was_sent_whole_is_served_with_the_bytes_of_its_body() {
     let (_, body) = answer.split_once("\r\n\r\n").unwrap();
     let ended = soon(ends.recv()).await.unwrap();
     assert_eq!(ended, (Some(404), body.len() as u64, Exit::Served));
+    server.ended().await;
+    assert_eq!(ends.try_recv().ok(), None, "each ended once");
+}
+
+/// Its connection does not ask for more of it.
+#[tokio::test]
+async fn a_stream_of_which_nothing_was_declared_is_served_at_once() {
+    let (values, body) = Fed::new();
+    let mut response = body.response();
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_LENGTH, 0.into());
+    let (watch, mut ends) = watching();
+    let routes = Routes::new().get("/", [watch, handler(once(response))]);
+    let server = Running::start(routes.build().unwrap()).await;
+    server.answer(get("/")).await;
+    let ended = soon(ends.recv()).await.unwrap();
+    assert_eq!(ended, (Some(200), 0, Exit::Served));
+    drop(values);
+    server.ended().await;
+}
+
+/// A body of which the first poll is a panic.
+struct Panics;
+
+impl http_body::Body for Panics {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        _: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        panic!("out of paper")
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_panics_is_aborted_and_only_its_connection_ends() {
+    let (watch, mut ends) = watching();
+    let routes = Routes::new()
+        .interceptors(watch)
+        .get("/hello", handler(|_: &mut Context| "hello"))
+        .get(
+            "/",
+            handler(|_: &mut Context| Response::new(Body::new(Panics))),
+        );
+    let server = Running::start(routes.build().unwrap()).await;
+    let mut client = server.connect().await;
+    client.send(GET).await;
+    let ended = soon(ends.recv()).await.unwrap();
+    assert_eq!(ended, (Some(200), 0, Exit::Aborted));
+    server.answer(get("/hello")).await;
+    let ended = soon(ends.recv()).await.unwrap();
+    assert_eq!(ended, (Some(200), 5, Exit::Served));
     server.ended().await;
     assert_eq!(ends.try_recv().ok(), None, "each ended once");
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{Request, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::{
     body::Incoming,
@@ -11,7 +11,9 @@ use hyper::{
 };
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use peristyle_core::{Control, End, handler};
-use peristyle_server::{BodyError, Context, Ended, Exit, Response, Routes, Server};
+use peristyle_server::{
+    BodyError, Context, Ended, Exit, RequestBody, Response, Routes, Server, TestClient,
+};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream},
     sync::mpsc,
@@ -125,6 +127,84 @@ async fn a_body_may_take_its_time_as_long_as_it_comes() {
     }
     let read = rest(&mut client).await;
     assert!(read.ends_with("\r\n\r\n10"), "{read}");
+}
+
+/// Answers at once, and gives the body away.
+fn accepting() -> (Routes, mpsc::Receiver<RequestBody>) {
+    let (give, given) = mpsc::channel(1);
+    let accept = handler(move |cx: &mut Context| {
+        give.try_send(cx.body().take()).unwrap();
+        StatusCode::ACCEPTED
+    });
+    (Routes::new().post("/", accept), given)
+}
+
+/// It is no head of a next request, nor is the connection idle. The end of one in chunks is told by their last alone.
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_read_after_its_response_has_its_own_time() {
+    for (framing, piece, end) in [
+        ("content-length: 10", "a", ""),
+        ("transfer-encoding: chunked", "1\r\na\r\n", "0\r\n\r\n"),
+    ] {
+        let (routes, mut given) = accepting();
+        let server = start(routes, defaults);
+        let mut client = server.connect(1024).await;
+        let head = format!("POST / HTTP/1.1\r\nhost: a\r\n{framing}\r\n\r\n");
+        client.write_all(head.as_bytes()).await.unwrap();
+        let mut body = given.recv().await.unwrap();
+        let sent = async {
+            for _ in 0..10 {
+                sleep(seconds(29)).await;
+                client.write_all(piece.as_bytes()).await.unwrap();
+            }
+            client.write_all(end.as_bytes()).await.unwrap();
+            Instant::now()
+        };
+        let (sent, read) = tokio::join!(sent, body.bytes());
+        assert_eq!(read.unwrap(), "aaaaaaaaaa", "{framing}");
+        let answer = rest(&mut client).await;
+        assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+        assert!(!answer.contains("408"), "{answer}");
+        assert_eq!(sent.elapsed(), Duration::ZERO, "{framing}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_held_after_its_response_keeps_its_connection() {
+    let (routes, mut given) = accepting();
+    let server = start(routes, defaults);
+    let mut client = server.connect(1024).await;
+    let head = "POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 6\r\n\r\nabcdef";
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut body = given.recv().await.unwrap();
+    sleep(HOUR).await;
+    assert_eq!(body.bytes().await.unwrap(), "abcdef");
+    let (routes, mut given) = accepting();
+    let server = start(routes, defaults);
+    let mut client = server.connect(1024).await;
+    client.write_all(head.as_bytes()).await.unwrap();
+    let body = given.recv().await.unwrap();
+    sleep(HOUR).await;
+    drop(body);
+    let dropped = Instant::now();
+    assert!(rest(&mut client).await.starts_with("HTTP/1.1 202 "));
+    assert!(dropped.elapsed() <= seconds(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_head_that_begins_behind_another_request_has_its_time_from_the_response_on() {
+    let hello = Routes::new().get("/", handler(|_: &mut Context| "hello"));
+    let server = start(hello, defaults);
+    let mut client = server.connect(1024).await;
+    client
+        .write_all(format!("{GET}GET / HT").as_bytes())
+        .await
+        .unwrap();
+    let started = Instant::now();
+    let read = rest(&mut client).await;
+    assert_eq!(started.elapsed().as_secs(), 10);
+    assert!(read.contains("\r\n\r\nhelloHTTP/1.1 408 "), "{read}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -323,6 +403,42 @@ async fn a_stream_of_http_2_that_its_client_does_not_read_is_reset_and_no_other(
         failed.to_string().contains("error reading a body"),
         "{failed}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_of_http_2_that_its_client_reads_slowly_is_not_reset() {
+    const SIZE: usize = 1 << 20;
+    let (routes, mut told) = watched(Response::new(vec![7; SIZE].into()));
+    let server = start(routes, defaults);
+    let mut client = Http2::connect(&server, 16 * 1024).await;
+    let mut body = client.get("/").await.into_body();
+    let started = Instant::now();
+    let mut read = 0;
+    while let Some(frame) = body.frame().await {
+        read += frame.unwrap().into_data().unwrap().len();
+        sleep(seconds(1)).await;
+    }
+    assert_eq!(read, SIZE);
+    assert!(started.elapsed() > seconds(60), "longer than it may stop");
+    assert_eq!(told.recv().await.unwrap().1, Exit::Served);
+}
+
+/// What a stage has taken of a body that it asked for itself is nothing that the stage's own client has to take.
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_has_asked_another_router_is_not_cut_off() {
+    async fn ask(cx: &mut Context) -> Vec<u8> {
+        let other = cx.state::<TestClient>().unwrap().clone();
+        let mut answer = other.get("/").send().await;
+        let first = answer.chunk().await.unwrap().unwrap();
+        sleep(HOUR).await;
+        first.into()
+    }
+    let other = Routes::new().get("/", handler(|_: &mut Context| "hello"));
+    let other = TestClient::new(other.build().unwrap());
+    let server = start(Routes::new().state(other).get("/", handler(ask)), defaults);
+    let mut client = Http2::connect(&server, 1024).await;
+    let body = client.get("/").await.into_body();
+    assert_eq!(body.collect().await.unwrap().to_bytes(), "hello");
 }
 
 /// A large body that is whole is given to the connection in pieces: it would be out of sight else.
