@@ -257,6 +257,11 @@ async fn a_form_that_cannot_be_read_is_a_400_that_names_the_part_and_the_field()
             "part 2: its head cannot be read",
         ),
         (head("name"), None, "part 2: its head cannot be read"),
+        (
+            head("--b: c\r\ncontent-disposition: form-data; name=a"),
+            None,
+            "part 2: its boundary is in its head",
+        ),
     ] {
         let expected = refused(400, field, what);
         assert_eq!(shown(body.clone()).await, expected, "{body:?}");

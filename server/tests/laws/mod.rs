@@ -12,6 +12,7 @@ mod forms;
 mod frames;
 mod guard;
 mod h2;
+mod multipart;
 #[path = "../hostile/requests.rs"]
 mod requests;
 mod routes;
@@ -43,6 +44,7 @@ impl Law {
             "forms" => forms::law(),
             "guard" => guard::law(),
             "h2" => h2::law(),
+            "multipart" => multipart::law(),
             "routes" => routes::law(),
             _ => return None,
         })

@@ -15,7 +15,7 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 5] = [
+const TARGETS: [Target; 6] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
@@ -31,6 +31,10 @@ const TARGETS: [Target; 5] = [
     Target {
         name: "h2",
         about: "frames of HTTP/2 are no more requests than they have heads",
+    },
+    Target {
+        name: "multipart",
+        about: "forms of parts are what a plain reading finds, however they come",
     },
     Target {
         name: "routes",

@@ -114,13 +114,7 @@ impl Splitter {
         let end = memmem::find(&self.buffer[searched..], END_OF_HEAD).map(|at| searched + at);
         let longest = LONGEST_HEAD + END_OF_HEAD.len() - 1;
         match end {
-            Some(end) if end <= LONGEST_HEAD => {
-                let head = self.buffer.split_to(end);
-                self.buffer.advance(LINE_BREAK.len());
-                self.state = State::Content { lead: 2 };
-                self.heads += 1;
-                Poll::Ready(Ok(Some(head.freeze())))
-            }
+            Some(end) if end <= LONGEST_HEAD => Poll::Ready(self.cut_head(end).map(Some)),
             None if self.buffer.len() <= longest => {
                 let searched = self.buffer.len().saturating_sub(END_OF_HEAD.len() - 1);
                 self.state = State::Head { searched };
@@ -129,13 +123,25 @@ impl Splitter {
             _ => Poll::Ready(Err(Fault::LongHead)),
         }
     }
+
+    /// No line of a part may start with its boundary (RFC 2046, section 5.1.1): another reader would cut there.
+    fn cut_head(&mut self, end: usize) -> Result<Bytes, Fault> {
+        if self.delimiter.find(&self.buffer[..end]).is_some() {
+            return Err(Fault::Malformed("its boundary is in its head"));
+        }
+        let head = self.buffer.split_to(end);
+        self.buffer.advance(LINE_BREAK.len());
+        self.state = State::Content { lead: 2 };
+        self.heads += 1;
+        Ok(head.freeze())
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// The heads and contents, what was before them and `end` or `long`, as they come of these pieces.
+    /// The heads and contents, what was before them and `end` or a fault, as they come of these pieces.
     fn split<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<String> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let mut splitter = Splitter::new("b");
@@ -153,8 +159,8 @@ mod tests {
                             all.push("end".to_owned());
                             return all;
                         }
-                        Poll::Ready(Err(_)) => {
-                            all.push("long".to_owned());
+                        Poll::Ready(Err(fault)) => {
+                            all.push(fault.to_string());
                             return all;
                         }
                     },
@@ -197,6 +203,10 @@ mod tests {
                 "end",
             ],
         );
+        check(
+            "--b\r\nh\r\n--b\r\n\r\n",
+            &["", "its boundary is in its head"],
+        );
         check("before\r\n--b--", &["before", "end"]);
         check("\r\n--b--", &["", "end"]);
         check("--a\r\n--b\r\n\r\n", &["--a", "", ""]);
@@ -207,8 +217,14 @@ mod tests {
 
     #[test]
     fn a_head_of_the_greatest_length_passes_and_one_byte_more_does_not() {
-        for (length, expected) in [(LONGEST_HEAD, "end"), (LONGEST_HEAD + 1, "long")] {
-            let head = "h".repeat(length);
+        let long = Fault::LongHead.to_string();
+        for (start, length, expected) in [
+            ("", LONGEST_HEAD, "end"),
+            ("", LONGEST_HEAD + 1, &*long),
+            ("\r\n--b", LONGEST_HEAD, "its boundary is in its head"),
+            ("\r\n--b", LONGEST_HEAD + 1, &long),
+        ] {
+            let head = format!("{start:h<length$}");
             let body = format!("--b{head}\r\n\r\n--b--");
             for size in [1, 2, 3, 5, 1000, body.len()] {
                 let all = split(body.as_bytes().chunks(size));

@@ -122,7 +122,7 @@ pub(crate) const CASES: [Case; 5] = [
         name: "standard",
         request: Request {
             line: "GET /",
-            fields: "origin: https://app.example.org\r\n",
+            fields: "origin: https://app.example.org\r\naccept-encoding: gzip, br\r\n",
             body: "",
         },
         answer: "hello",
@@ -133,6 +133,8 @@ pub(crate) const CASES: [Case; 5] = [
             own("security_headers", peristyle::security_headers),
             own("cors", peristyle::cors),
             own("request_id", peristyle::request_id),
+            own("request_span", peristyle::request_span),
+            own("compression", peristyle::compression),
             own("concurrency_limit", peristyle::concurrency_limit),
             own("body_limit", peristyle::body_limit),
             own("defaults", peristyle::defaults),

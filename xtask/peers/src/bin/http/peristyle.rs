@@ -7,8 +7,8 @@ use peristyle_peers::Failure;
 use peristyle_server::{
     Context, Exchange, Json, Path, Router, Routes, Server, handler,
     interceptors::{
-        self, AccessLog, BodyLimit, ConcurrencyLimit, Cors, RequestId, SecurityHeaders,
-        TraceContext,
+        self, AccessLog, BodyLimit, Compression, ConcurrencyLimit, Cors, RequestId, RequestSpan,
+        SecurityHeaders, TraceContext,
     },
 };
 
@@ -63,6 +63,17 @@ pub(crate) fn cors(listener: net::TcpListener) -> Result<(), Failure> {
 pub(crate) fn request_id(listener: net::TcpListener) -> Result<(), Failure> {
     let router = greeting().build()?.request_id(RequestId::new());
     serve(listener, &router, |server| server)
+}
+
+/// Without a subscriber: no span is made.
+pub(crate) fn request_span(listener: net::TcpListener) -> Result<(), Failure> {
+    let router = greeting().build()?.request_span(RequestSpan::new());
+    serve(listener, &router, |server| server)
+}
+
+/// The answer is too small to be compressed.
+pub(crate) fn compression(listener: net::TcpListener) -> Result<(), Failure> {
+    with(listener, [Link::new(Compression::new())])
 }
 
 pub(crate) fn concurrency_limit(listener: net::TcpListener) -> Result<(), Failure> {
