@@ -91,7 +91,7 @@ impl Guarded {
     fn is_within_head(&self) -> bool {
         match self {
             Self::Yes(guard) => guard.is_within_head(),
-            Self::No | Self::Refused(_) => false,
+            Self::No | Self::Counted(_) | Self::Refused(_) => false,
         }
     }
 }
