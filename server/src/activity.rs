@@ -299,6 +299,11 @@ pub(crate) struct Ongoing {
 }
 
 impl Ongoing {
+    /// What else goes on on its connection.
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.activity
+    }
+
     /// The response's head is known; its body may be a stream that the connection tells of its end. What a stage asks of another
     /// router is not what the client of its own stream takes.
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {

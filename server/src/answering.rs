@@ -34,17 +34,13 @@ impl Answering {
     /// Takes the first step when it is polled.
     pub(crate) fn new(
         router: Router,
-        exchange: Exchange,
+        cx: Context,
         detached: Detached,
         identity: Option<Identity>,
     ) -> Self {
-        let head = *exchange.method() == Method::HEAD;
-        let span = exchange.span().clone();
-        let id = match &identity {
-            Some(identity) => identity.id().clone(),
-            None => ExecutionId::next(),
-        };
-        let mut cx = Box::new(Context::with_id(exchange, id));
+        let head = *cx.method() == Method::HEAD;
+        let span = cx.span().clone();
+        let mut cx = Box::new(cx);
         request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
         let left = Left {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::{
     body::Incoming,
     rt::Executor,
@@ -300,7 +300,7 @@ impl Service<Request<Incoming>> for Exchanges {
         let to_head = *request.method() == Method::HEAD;
         let keeps_alive = request.version() < Version::HTTP_2;
         let state = match serving.refuses(&request) {
-            Some(status) => State::Refused(Some(serving.refusal(status, &request))),
+            Some(status) => State::Refused(Some(serving.refuse(status, request.headers()))),
             None => State::Answering(serving.answer(request, line)),
         };
         Exchanging {
@@ -308,7 +308,6 @@ impl Service<Request<Incoming>> for Exchanges {
             to_head,
             keeps_alive,
             ongoing: Some(ongoing),
-            activity: serving.activity.clone(),
         }
     }
 }
@@ -321,7 +320,6 @@ struct Exchanging {
     keeps_alive: bool,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
     ongoing: Option<Ongoing>,
-    activity: Activity,
 }
 
 enum State {
@@ -334,12 +332,13 @@ impl Future for Exchanging {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        this.activity.start();
+        let ongoing = this.ongoing.as_ref().expect("polled until it is ready");
+        ongoing.activity().start();
         let (mut response, id) = match &mut this.state {
             State::Refused(refusal) => refusal.take().expect("polled once"),
             State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
         };
-        if this.keeps_alive && this.activity.ends_keep_alive() {
+        if this.keeps_alive && ongoing.activity().ends_keep_alive() {
             close(&mut response);
         }
         let ongoing = this.ongoing.take().expect("polled until it is ready");
@@ -394,17 +393,9 @@ impl Serving {
 
     /// The connection ends: what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6), and what follows a
     /// long target is not read.
-    fn refusal(
-        &self,
-        status: StatusCode,
-        request: &Request<Incoming>,
-    ) -> (crate::Response, ExecutionId) {
-        let problem = Problem::new(status);
-        let (mut response, id) = self.router.refuse(request.headers(), &problem);
-        if request.version() < Version::HTTP_2 {
-            close(&mut response);
-        }
-        (response, id)
+    fn refuse(&self, status: StatusCode, request: &HeaderMap) -> (crate::Response, ExecutionId) {
+        self.activity.end_keep_alive();
+        self.router.refuse(request, &Problem::new(status))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl, UrlError,
     answering::{Answering, Host},
     extract::States,
-    interceptors::{RequestId, RequestSpan, request_span},
+    interceptors::{Identity, RequestId, RequestSpan, request_span},
     lifeline::Line,
     problem::{self, Internals},
     routes::{Found, Matched, Table},
@@ -151,8 +151,7 @@ impl Router {
         host: Host,
         line: Line,
     ) -> Answering {
-        let ids = self.0.ids.as_ref();
-        let identity = ids.map(|ids| ids.identify(request.headers()));
+        let (id, identity) = self.identify(request.headers());
         let span = match self.0.span {
             Some(_) => RequestSpan::begin(&request, peer),
             None => Span::none(),
@@ -160,7 +159,12 @@ impl Router {
         let states = self.0.states.clone();
         let Host { shutdown, detached } = host;
         let exchange = Exchange::new(request, peer, shutdown, line, states, span);
-        Answering::new(self.clone(), exchange, detached, identity)
+        Answering::new(
+            self.clone(),
+            Context::with_id(exchange, id),
+            detached,
+            identity,
+        )
     }
 
     pub(crate) fn internals(&self) -> Internals {
@@ -169,16 +173,19 @@ impl Router {
 
     /// Answers a request that does not walk the chain.
     pub(crate) fn refuse(&self, request: &HeaderMap, problem: &Problem) -> (Response, ExecutionId) {
-        let identity = self.0.ids.as_ref().map(|ids| ids.identify(request));
-        let id = match &identity {
-            Some(identity) => identity.id().clone(),
-            None => ExecutionId::next(),
-        };
+        let (id, identity) = self.identify(request);
         let mut response = problem::refuse(problem, request, &id);
         if let Some(identity) = identity {
             identity.show(response.headers_mut());
         }
         (response, id)
+    }
+
+    fn identify(&self, request: &HeaderMap) -> (ExecutionId, Option<Identity>) {
+        match self.0.ids.as_deref().map(|ids| ids.identify(request)) {
+            Some(identity) => (identity.id().clone(), Some(identity)),
+            None => (ExecutionId::next(), None),
+        }
     }
 }
 
