@@ -24,7 +24,7 @@ use peristyle_server::{
     Body, Context, Exchange, Exit, Peer, Response, RouterService, Routes, Shutdown,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
@@ -65,13 +65,11 @@ impl Foreign {
     }
 
     async fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).await.unwrap())
+        Client::connect(self.address).await
     }
 
     async fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut client = self.connect().await;
-        client.send(bytes).await;
-        client.rest().await
+        self.connect().await.answer(bytes).await
     }
 }
 

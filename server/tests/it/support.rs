@@ -69,14 +69,12 @@ impl<const THREADS: usize> RunningOn<THREADS> {
     }
 
     pub(crate) async fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).await.unwrap())
+        Client::connect(self.address).await
     }
 
     /// What comes back for these bytes, up to the end of the connection.
     pub(crate) async fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut client = self.connect().await;
-        client.send(bytes).await;
-        client.rest().await
+        self.connect().await.answer(bytes).await
     }
 
     /// Tells the server to end. Returns its task.
@@ -134,6 +132,16 @@ pub(crate) async fn finished(mut serving: JoinSet<()>) {
 pub(crate) struct Client(pub(crate) TcpStream);
 
 impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Self {
+        Self(TcpStream::connect(address).await.unwrap())
+    }
+
+    /// What comes back for these bytes, up to the end of the connection.
+    pub(crate) async fn answer(mut self, bytes: impl AsRef<[u8]>) -> String {
+        self.send(bytes).await;
+        self.rest().await
+    }
+
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
         soon(self.0.write_all(bytes.as_ref())).await.unwrap();
     }

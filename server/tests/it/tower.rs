@@ -24,7 +24,7 @@ use peristyle_server::{
     Routes, Shutdown, TestClient, from_tower, mount,
 };
 use tokio::{
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     sync::{mpsc, oneshot},
     task::JoinSet,
 };
@@ -60,13 +60,11 @@ impl Axum {
     }
 
     async fn connect(&self) -> Client {
-        Client(TcpStream::connect(self.address).await.unwrap())
+        Client::connect(self.address).await
     }
 
     async fn answer(&self, bytes: impl AsRef<[u8]>) -> String {
-        let mut client = self.connect().await;
-        client.send(bytes).await;
-        client.rest().await
+        self.connect().await.answer(bytes).await
     }
 }
 
