@@ -9,7 +9,7 @@ use std::{
     task::{self, Poll, Waker},
 };
 
-use crate::{Context, Detachable, Error, Host, Link, Name, before, execution::Run, walk::Walk};
+use crate::{Context, Detachable, Error, Host, Link, Name, before, execution::Run, walk::Heading};
 
 /// Interceptors in the order in which they are entered.
 ///
@@ -127,7 +127,7 @@ impl<T: Send + 'static> Chain<T> {
     /// cancelled, innermost first ([`Interceptor::cancel`](crate::Interceptor::cancel)). No other stage runs. The context can
     /// be used again.
     pub async fn run(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        Run::new(cx, Walk::along(self), None).whole().await
+        Run::new(cx, self.clone(), Heading::In, None).whole().await
     }
 
     /// Runs the chain on a context that the run owns, so that a stage can detach it ([`Context::detach`]) from the one who
@@ -185,7 +185,7 @@ impl<T: Send + 'static> Chain<T> {
     /// As [`run`](Self::run). When a stage would have to wait it is dropped there and the error names it
     /// ([`Error::would_wait`]); no other stage runs.
     pub fn run_now(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        let mut run = Run::new(cx, Walk::along(self), None);
+        let mut run = Run::new(cx, self.clone(), Heading::In, None);
         let polled = pin!(run.whole()).poll(&mut task::Context::from_waker(Waker::noop()));
         match polled {
             Poll::Ready(result) => result,

@@ -19,7 +19,7 @@ use crate::{
     surroundings::{self, Parts, Surroundings},
     terminator::Terminators,
     values::Values,
-    walk::Walk,
+    walk::{Heading, Walk},
 };
 
 /// A value on its walk through a chain, and the walk itself.
@@ -559,20 +559,30 @@ impl<T> Context<T> {
     }
 
     /// Sets out on a walk. Returns what [`resume`](Self::resume) needs to take up the one that was under way.
-    pub(crate) fn set_out(&mut self, walk: Walk<T>, pending: Option<Error>) -> Course<T> {
-        let nested = self.walk.is_under_way();
+    pub(crate) fn set_out(
+        &mut self,
+        chain: Chain<T>,
+        heading: Heading,
+        pending: Option<Error>,
+    ) -> Course<T> {
+        let outer = self.walk.is_under_way().then(|| {
+            Box::new(Outer {
+                walk: mem::replace(&mut self.walk, Walk::still()),
+                terminators: mem::replace(&mut self.terminators, Terminators::new()),
+                pending: self.pending.take(),
+                recovered: self.recovered.take(),
+                began: self.began.take(),
+            })
+        });
+        self.walk.set_out(chain, heading);
+        self.pending = pending;
         self.depth += 1;
         Course {
             depth: self.depth,
-            kept_terminators: self.terminators.len(),
-            outer_terminators: nested
-                .then(|| mem::replace(&mut self.terminators, Terminators::new())),
-            walk: mem::replace(&mut self.walk, walk),
-            pending: mem::replace(&mut self.pending, pending),
-            recovered: self.recovered.take(),
+            terminators: self.terminators.len(),
             observers: self.observers.len(),
             bindings: self.bindings.clone(),
-            began: self.began.take(),
+            outer,
         }
     }
 
@@ -587,23 +597,27 @@ impl<T> Context<T> {
         surroundings
     }
 
-    /// Takes up the walk that was under way. Returns what ends with the run, which is foreign and may panic when dropped.
-    pub(crate) fn resume(&mut self, course: Course<T>) -> impl Sized + use<T> {
-        self.began = course.began;
+    /// Drops what belongs to the run that set out on `course`. It is foreign and may panic: each call drops some.
+    pub(crate) fn forget_run(&mut self, course: &Course<T>) {
+        self.walk.stand_still();
+        self.terminators.truncate(course.terminators);
+        self.observers.truncate(course.observers);
+        self.pending = None;
+        self.recovered = None;
+        self.bindings.clone_from(&course.bindings);
+    }
+
+    /// Takes up the walk that was under way.
+    pub(crate) fn resume(&mut self, course: Course<T>) {
         self.depth = course.depth - 1;
-        let terminators = match course.outer_terminators {
-            Some(outer) => mem::replace(&mut self.terminators, outer),
-            None => self.terminators.split_off(course.kept_terminators),
-        };
-        let observers = course.observers.min(self.observers.len());
-        (
-            terminators,
-            self.observers.split_off(observers),
-            mem::replace(&mut self.walk, course.walk),
-            mem::replace(&mut self.pending, course.pending),
-            mem::replace(&mut self.recovered, course.recovered),
-            mem::replace(&mut self.bindings, course.bindings),
-        )
+        self.began = None;
+        if let Some(outer) = course.outer {
+            self.walk = outer.walk;
+            self.terminators = outer.terminators;
+            self.pending = outer.pending;
+            self.recovered = outer.recovered;
+            self.began = outer.began;
+        }
     }
 
     /// The stage that is running and whose it is. `None` when none has been reached.
@@ -674,17 +688,23 @@ impl<T> Context<T> {
     }
 }
 
-/// What of a context belongs to one run.
+/// What a context had before a run.
 pub(crate) struct Course<T> {
     depth: usize,
-    walk: Walk<T>,
-    pending: Option<Error>,
-    recovered: Option<Error>,
-    /// Those of the outer run are not asked in a nested one.
-    outer_terminators: Option<Terminators<T>>,
-    kept_terminators: usize,
+    terminators: usize,
     observers: usize,
     bindings: Bindings,
+    /// `None` for a run that is in no other.
+    outer: Option<Box<Outer<T>>>,
+}
+
+/// The run in a stage of which another has begun.
+struct Outer<T> {
+    walk: Walk<T>,
+    /// They are not asked in a nested run.
+    terminators: Terminators<T>,
+    pending: Option<Error>,
+    recovered: Option<Error>,
     began: Option<Instant>,
 }
 

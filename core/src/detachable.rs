@@ -11,7 +11,7 @@ use std::{
     task::{self, Poll},
 };
 
-use crate::{BoxFuture, Chain, Context, Error};
+use crate::{BoxFuture, Chain, Context, Error, execution::Run, walk::Heading};
 
 /// An execution with its context, and how it ended.
 pub type Rest<T> = BoxFuture<'static, (Box<Context<T>>, Result<(), Error>)>;
@@ -52,7 +52,7 @@ impl<T: Send + 'static, H: Host<T>> Detachable<T, H> {
         cx.set_detach(Some(detached.clone()));
         let chain = chain.clone();
         let rest = Box::pin(async move {
-            let result = chain.run(&mut cx).await;
+            let result = Run::new(&mut cx, chain, Heading::In, None).whole().await;
             cx.set_detach(None);
             (cx, result)
         });

@@ -13,12 +13,12 @@ use std::mem;
 use tracing::{Instrument, Span, debug_span, level_filters::LevelFilter};
 
 use crate::{
-    BoxError, Context, Ending, Error, Link, Panicked, Stage, Step, WouldWait,
+    BoxError, Chain, Context, Ending, Error, Link, Panicked, Stage, Step, WouldWait,
     attended::{Cut, Why, attended},
     context::Course,
     observer::{tell_after, tell_before},
     surroundings::{Surroundings, before_waiting},
-    walk::Walk,
+    walk::Heading,
 };
 
 /// Awaits a step where it waits. A macro, because an `async fn` would put each step of a stage that does not wait into a
@@ -62,18 +62,24 @@ macro_rules! see_through {
 pub(crate) struct Run<'cx, T: 'static> {
     cx: &'cx mut Context<T>,
     surroundings: Surroundings,
-    outer: Option<Course<T>>,
+    /// `None` once it has been resumed.
+    course: Option<Course<T>>,
     has_ended: bool,
 }
 
 impl<'cx, T: Send + 'static> Run<'cx, T> {
-    pub(crate) fn new(cx: &'cx mut Context<T>, walk: Walk<T>, pending: Option<Error>) -> Self {
+    pub(crate) fn new(
+        cx: &'cx mut Context<T>,
+        chain: Chain<T>,
+        heading: Heading,
+        pending: Option<Error>,
+    ) -> Self {
         let mut surroundings = cx.take_surroundings();
         if !cx.walk().is_under_way() {
             surroundings.enter_span(debug_span!("execution", id = %cx.id()));
         }
         Self {
-            outer: Some(cx.set_out(walk, pending)),
+            course: Some(cx.set_out(chain, heading, pending)),
             cx,
             surroundings,
             has_ended: false,
@@ -105,9 +111,9 @@ impl<'cx, T: Send + 'static> Run<'cx, T> {
             return Err(Error::new("a stage replaced the context"));
         }
         if !self
-            .outer
+            .course
             .as_ref()
-            .is_some_and(|outer| self.cx.is_on(outer))
+            .is_some_and(|course| self.cx.is_on(course))
         {
             return Err(Error::new("a stage forgot a run that it began"));
         }
@@ -130,12 +136,22 @@ impl<T> Drop for Run<'_, T> {
         if !self.has_ended {
             self.surroundings.hold(|| cancel(self.cx));
         }
-        let left_over = self.outer.take().map(|outer| self.cx.resume(outer));
+        if let Some(course) = self.course.take() {
+            while let Err(panicked) = Panicked::catch(|| self.cx.forget_run(&course)) {
+                tell_left_behind(&panicked);
+            }
+            self.cx.resume(course);
+        }
         let surroundings = mem::take(&mut self.surroundings);
-        if let Err(panicked) = Panicked::catch(|| drop((left_over, surroundings))) {
-            tracing::error!(%panicked, "what a run left behind failed when it was dropped");
+        if let Err(panicked) = Panicked::catch(|| drop(surroundings)) {
+            tell_left_behind(&panicked);
         }
     }
+}
+
+#[cold]
+fn tell_left_behind(panicked: &Panicked) {
+    tracing::error!(%panicked, "what a run left behind failed when it was dropped");
 }
 
 /// Walks on from wherever the cursor is, to the end.

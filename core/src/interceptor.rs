@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::BitOr, sync::Arc};
 
-use crate::{Context, Error, InvalidName, Name, Step, execution::Run, walk::Walk};
+use crate::{Context, Error, InvalidName, Name, Step, execution::Run, walk::Heading};
 
 /// A stage of an interceptor; see [`Stages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -301,8 +301,9 @@ impl<T: Send + 'static> Link<T> {
     /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it. Then the
     /// interceptor is cancelled ([`Interceptor::cancel`]).
     pub async fn enter(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        let alone = Walk::along(&self.clone().into());
-        Run::new(cx, alone, None).inward().await
+        Run::new(cx, self.clone().into(), Heading::In, None)
+            .inward()
+            .await
     }
 
     /// Runs the leave stage alone, as a unit test would.
@@ -315,8 +316,9 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// Dropping the future drops the stage where it waits; the context keeps what the stage had left in it.
     pub async fn leave(&self, cx: &mut Context<T>) -> Result<(), Error> {
-        let alone = Walk::back_along(&self.clone().into());
-        Run::new(cx, alone, None).whole().await
+        Run::new(cx, self.clone().into(), Heading::Back, None)
+            .whole()
+            .await
     }
 
     /// Runs the error stage alone, as a unit test would.
@@ -329,8 +331,9 @@ impl<T: Send + 'static> Link<T> {
     ///
     /// As [`leave`](Self::leave).
     pub async fn error(&self, cx: &mut Context<T>, error: Error) -> Result<(), Error> {
-        let alone = Walk::back_along(&self.clone().into());
-        Run::new(cx, alone, Some(error)).whole().await
+        Run::new(cx, self.clone().into(), Heading::Back, Some(error))
+            .whole()
+            .await
     }
 }
 

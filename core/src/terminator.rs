@@ -1,7 +1,5 @@
 //! Conditions that end the way in.
 
-use std::mem;
-
 use crate::Context;
 
 /// The newest is at hand, because most contexts have one at most: asking it needs no list, and setting it no allocation.
@@ -28,16 +26,11 @@ impl<T> Terminators<T> {
         self.older.len() + usize::from(self.newest.is_some())
     }
 
-    /// Takes out the newest, until there are `len`.
-    pub(crate) fn split_off(&mut self, len: usize) -> Self {
-        let mut newest = Self::new();
+    /// Drops the newest, until there are `len`.
+    pub(crate) fn truncate(&mut self, len: usize) {
         while self.len() > len {
-            let next = self.older.pop();
-            if let Some(one) = mem::replace(&mut self.newest, next) {
-                newest.push(one);
-            }
+            self.newest = self.older.pop();
         }
-        newest
     }
 
     /// Asks the newest first, until one says yes.

@@ -25,7 +25,7 @@ struct Segment<T> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Heading {
+pub(crate) enum Heading {
     /// No execution is under way.
     Still,
     In,
@@ -44,21 +44,22 @@ impl<T> Walk<T> {
         }
     }
 
-    /// Sets out along `chain`.
-    pub(crate) fn along(chain: &Chain<T>) -> Self {
-        let mut walk = Self::still();
-        walk.heading = Heading::In;
-        walk.end = chain.len();
-        walk.append(chain.clone());
-        walk
+    /// Sets out along `chain`, or on the way back from its end. No other walk is under way.
+    pub(crate) fn set_out(&mut self, chain: Chain<T>, heading: Heading) {
+        self.heading = heading;
+        self.end = chain.len();
+        if heading == Heading::Back {
+            self.at = self.end;
+        }
+        self.append(chain);
     }
 
-    /// Sets out on the way back from the end of `chain`.
-    pub(crate) fn back_along(chain: &Chain<T>) -> Self {
-        let mut walk = Self::along(chain);
-        walk.at = walk.end;
-        walk.heading = Heading::Back;
-        walk
+    /// No walk is under way any more. The chains that it went along are foreign, and may panic when they are dropped: each call
+    /// drops some.
+    pub(crate) fn stand_still(&mut self) {
+        self.heading = Heading::Still;
+        (self.segment, self.at, self.start, self.end) = (0, 0, 0, 0);
+        self.line.clear();
     }
 
     /// The chain right of the cursor, which then stands at its first link. `None` at the end of the line.

@@ -159,7 +159,7 @@ pub(super) struct BadEscape;
 /// byte that must not stand for itself, as browsers send `|`. An escaped `/` stays escaped, so that it never separates
 /// segments.
 pub(super) fn normalise(path: &str) -> Result<Cow<'_, str>, BadEscape> {
-    if path.bytes().all(|byte| byte == b'/' || is_pchar(byte)) {
+    if path.bytes().all(|byte| NORMAL[usize::from(byte)]) {
         return Ok(Cow::Borrowed(path));
     }
     let mut normal = String::with_capacity(path.len());
@@ -172,7 +172,7 @@ pub(super) fn normalise(path: &str) -> Result<Cow<'_, str>, BadEscape> {
                 byte if is_unreserved(byte) => normal.push(byte.into()),
                 byte => push_escape(&mut normal, byte),
             }
-        } else if first == b'/' || is_pchar(first) {
+        } else if NORMAL[usize::from(first)] {
             normal.push(first.into());
         } else {
             push_escape(&mut normal, first);
@@ -220,14 +220,40 @@ fn push_escape(text: &mut String, byte: u8) {
 }
 
 /// RFC 3986, section 2.3.
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// RFC 3986, section 3.3, without the escapes.
-fn is_pchar(byte: u8) -> bool {
-    is_unreserved(byte) || b"!$&'()*+,;=:@".contains(&byte)
+const fn is_pchar(byte: u8) -> bool {
+    is_unreserved(byte)
+        || matches!(
+            byte,
+            b'!' | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b';'
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
+
+/// The bytes that stand for themselves in a path; a table, because each byte of each request is asked for.
+const NORMAL: [bool; 256] = {
+    let mut normal = [false; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        normal[byte] = byte as u8 == b'/' || is_pchar(byte as u8);
+        byte += 1;
+    }
+    normal
+};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use http::{HeaderMap, HeaderValue, Method, Uri, header, uri::Authority};
-use matchit::Params;
+use matchit::{Match, Params};
 use peristyle_core::Chain;
 
 use super::{
@@ -243,10 +243,18 @@ impl Paths {
     }
 
     fn find<'t, 'p>(&'t self, path: &'p str) -> Option<(&'t Resource, Params<'t, 'p>)> {
-        // Each tree finds the most specific of its own.
-        let found = self.trees_for(path).filter_map(|tree| tree.at(path).ok());
-        let found = found.min_by_key(|found| &self.resources[*found.value].rank)?;
+        let found = if self.wild.is_empty() {
+            self.plain.as_ref()?.at(path).ok()?
+        } else {
+            self.find_most_specific(path)?
+        };
         Some((&self.resources[*found.value], found.params))
+    }
+
+    /// Each tree finds the most specific of its own.
+    fn find_most_specific<'t, 'p>(&'t self, path: &'p str) -> Option<Match<'t, 'p, &'t usize>> {
+        let found = self.trees_for(path).filter_map(|tree| tree.at(path).ok());
+        found.min_by_key(|found| &self.resources[*found.value].rank)
     }
 
     /// The trees that can have this path: those without a wildcard, and those whose wildcard is at one of its segments.
