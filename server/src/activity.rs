@@ -1,12 +1,12 @@
 //! What goes on on a connection: its exchanges, its streams, and what is still to be written.
 
 use std::{
-    mem,
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Waker},
+    task::Waker,
 };
 
 use http::StatusCode;
@@ -44,29 +44,25 @@ struct State {
     receiving: AtomicBool,
     /// The connection is not fit for another request.
     ends: AtomicBool,
-    flush: Mutex<Flush>,
-    flushed: Arc<Notify>,
-    streams: Streams,
-}
-
-#[derive(Default)]
-struct Flush {
     /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
-    connection: Option<Waker>,
+    connection: Mutex<Option<Waker>>,
+    flushed: Arc<Notify>,
+    /// Somebody waits for a flush.
+    awaited: AtomicBool,
     /// Whether a flush always follows the last byte of a response. Over HTTP/2 another task may have flushed it already.
-    is_last: bool,
+    flush_is_last: bool,
     /// Exchanges that are over once all is written.
-    ending: Vec<Lifeline>,
+    ending: Mutex<VecDeque<Lifeline>>,
+    /// How many these are: most flushes end none.
+    endings: AtomicUsize,
+    streams: Streams,
 }
 
 impl Activity {
     pub(crate) fn of_connection(protocol: Protocol) -> Self {
         Self(Some(Arc::new(State {
             idle_since: Mutex::new(Some(Instant::now())),
-            flush: Mutex::new(Flush {
-                is_last: protocol == Protocol::Http1,
-                ..Flush::default()
-            }),
+            flush_is_last: protocol == Protocol::Http1,
             ..State::default()
         })))
     }
@@ -74,7 +70,9 @@ impl Activity {
     /// An exchange begins. The line is for it to watch its client.
     pub(crate) fn begin(&self) -> (Ongoing, Line) {
         if let Some(state) = &self.0 {
-            state.requests.fetch_add(1, Ordering::Relaxed);
+            // The connection's task is the only one that begins any.
+            let requests = state.requests.load(Ordering::Relaxed);
+            state.requests.store(requests + 1, Ordering::Release);
             state.open.fetch_add(1, Ordering::Relaxed);
             state.unstarted.store(true, Ordering::Relaxed);
         }
@@ -198,36 +196,38 @@ impl Activity {
             return Box::pin(std::future::ready(()));
         };
         let flushed = Arc::clone(&state.flushed).notified_owned();
-        let connection = lock(&state.flush).connection.clone();
+        state.awaited.store(true, Ordering::Release);
+        let connection = lock(&state.connection).clone();
         connection.iter().for_each(Waker::wake_by_ref);
         Box::pin(flushed)
     }
 
-    /// A flush begins, or goes on.
-    pub(crate) fn flushing(&self, cx: &Context<'_>) {
-        let Some(state) = &self.0 else { return };
-        match &mut lock(&state.flush).connection {
-            Some(waker) => waker.clone_from(cx.waker()),
-            none => *none = Some(cx.waker().clone()),
+    /// Flushes are done by this task from here on.
+    pub(crate) fn flushes(&self, waker: &Waker) {
+        if let Some(state) = &self.0 {
+            *lock(&state.connection) = Some(waker.clone());
         }
     }
 
     /// A flush has ended: all that the connection had is written.
     pub(crate) fn flushed(&self) {
         let Some(state) = &self.0 else { return };
-        let ending = mem::take(&mut lock(&state.flush).ending);
-        if !ending.is_empty() {
-            state.served(ending);
+        while let Some(mut lifeline) = state.next_ending() {
+            state.open.fetch_sub(1, Ordering::Relaxed);
+            lifeline.end(Exit::Served);
         }
-        state.flushed.notify_waiters();
+        if state.awaited.load(Ordering::Acquire) {
+            // Before those who wait are told: who comes in between is told now, or asks again.
+            state.awaited.store(false, Ordering::Release);
+            state.flushed.notify_waiters();
+        }
     }
 
     /// Nothing more is written.
     pub(crate) fn closed(&self) {
         let Some(state) = &self.0 else { return };
-        let ending = mem::take(&mut lock(&state.flush).ending);
         let exit = self.exit();
-        for mut lifeline in ending {
+        while let Some(mut lifeline) = state.next_ending() {
             lifeline.end(exit);
         }
     }
@@ -240,21 +240,20 @@ impl Activity {
 
     /// The response of an exchange was handed over whole. Returns whether it is still to be written.
     fn complete(&self, mut lifeline: Lifeline) -> bool {
-        if let Some(state) = &self.0 {
-            let mut flush = lock(&state.flush);
-            if flush.is_last {
-                flush.ending.push(lifeline);
-                return true;
+        match &self.0 {
+            Some(state) if state.flush_is_last => state.end_with_flush(lifeline),
+            _ => {
+                lifeline.end(Exit::Served);
+                return false;
             }
         }
-        lifeline.end(Exit::Served);
-        false
+        true
     }
 
     fn end(&self) {
         let Some(state) = &self.0 else { return };
         // Set before: idle since an earlier time would be too long.
-        if !lock(&state.flush).is_last {
+        if !state.flush_is_last {
             *lock(&state.idle_since) = Some(Instant::now());
         }
         state.open.fetch_sub(1, Ordering::Release);
@@ -262,16 +261,20 @@ impl Activity {
 }
 
 impl State {
-    /// Leaves the room that the list has for the next ones.
-    fn served(&self, mut ending: Vec<Lifeline>) {
-        self.open.fetch_sub(ending.len(), Ordering::Relaxed);
-        for mut lifeline in ending.drain(..) {
-            lifeline.end(Exit::Served);
+    fn end_with_flush(&self, lifeline: Lifeline) {
+        let mut ending = lock(&self.ending);
+        ending.push_back(lifeline);
+        self.endings.store(ending.len(), Ordering::Release);
+    }
+
+    fn next_ending(&self) -> Option<Lifeline> {
+        if self.endings.load(Ordering::Acquire) == 0 {
+            return None;
         }
-        let flush = &mut *lock(&self.flush);
-        if flush.ending.is_empty() {
-            flush.ending = ending;
-        }
+        let mut ending = lock(&self.ending);
+        let next = ending.pop_front();
+        self.endings.store(ending.len(), Ordering::Release);
+        next
     }
 }
 

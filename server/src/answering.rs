@@ -15,32 +15,43 @@ use crate::{
     detached::Detached,
     interceptors::{self, Identity, request_span},
     outgoing,
-    problem::Failures,
+    problem::{Failures, Internals},
 };
 
 /// A walk through the router's chain, and the response that is made of its end. Dropping it leaves the exchange.
 ///
-/// It is no `async fn`: those move what they are given, and what they give back, once more for each that calls another.
+/// It is no `async fn`: those move what they are given, and what they give back, once more for each that calls another. For the
+/// same reason it is small.
 pub(crate) struct Answering {
     /// `None` once it is dropped.
     run: Option<Detachable<Exchange, Left>>,
-    router: Router,
-    identity: Option<Identity>,
+    internals: Internals,
+    identity: Option<Box<Identity>>,
     head: bool,
-    span: Span,
+    span: Enabled,
+}
+
+/// A span, unless it is disabled.
+type Enabled = Option<Box<Span>>;
+
+/// The end of a walk.
+pub(crate) struct Answered {
+    pub(crate) response: Response,
+    pub(crate) id: ExecutionId,
+    /// The length of the body that the head declares.
+    pub(crate) declared: Option<u64>,
 }
 
 impl Answering {
     /// Takes the first step when it is polled.
     pub(crate) fn new(
-        router: Router,
-        cx: Context,
+        router: &Router,
+        mut cx: Box<Context>,
         detached: Detached,
-        identity: Option<Identity>,
+        identity: Option<Box<Identity>>,
     ) -> Self {
         let head = *cx.method() == Method::HEAD;
-        let span = cx.span().clone();
-        let mut cx = Box::new(cx);
+        let span = (!cx.span().is_disabled()).then(|| Box::new(cx.span().clone()));
         request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
         let left = Left {
@@ -49,24 +60,26 @@ impl Answering {
         };
         Self {
             run: Some(router.chain().run_detachable(cx, left)),
-            router,
+            internals: router.internals(),
             identity,
             head,
             span,
         }
     }
 
-    fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Response {
+    fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Answered {
         let response = cx.take_response();
         let late = cx.take_late();
-        let failures = Failures::new(cx, self.router.internals());
+        let failures = Failures::new(cx, self.internals);
         let mut response = match (result, response) {
             (Err(error), _) => failures.answer(&error),
             (Ok(()), Some(response)) => response,
             (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
         };
-        if let Some(error) = unsendable(&response, self.head) {
+        let mut declared = declared(&response, self.head);
+        if let Some(error) = unsendable(&response, declared) {
             response = failures.answer(&Error::new(error));
+            declared = self::declared(&response, self.head);
         }
         frame(&mut response, self.head);
         if let Some(late) = late {
@@ -75,32 +88,35 @@ impl Answering {
         if let Some(identity) = self.identity.take() {
             identity.show(response.headers_mut());
         }
-        if self.span.is_disabled() {
-            return response;
+        if let Some(span) = &self.span {
+            response = request_span::answered(span, response);
         }
-        request_span::answered(&self.span, response)
+        Answered {
+            response,
+            id: cx.id().clone(),
+            declared,
+        }
     }
 }
 
 impl Future for Answering {
-    type Output = (Response, ExecutionId);
+    type Output = Answered;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let span = this.span.clone();
-        let _inside = (!span.is_disabled()).then(|| span.enter());
+        let _inside = span.as_deref().map(Span::enter);
         let run = this.run.as_mut().expect("taken only when this is dropped");
         let (mut cx, result) = ready!(Pin::new(run).poll(task));
-        let response = this.finish(&mut cx, result);
-        Poll::Ready((response, cx.id().clone()))
+        Poll::Ready(this.finish(&mut cx, result))
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if !self.span.is_disabled() {
+        if let Some(span) = self.span.take() {
             let run = self.run.take();
-            self.span.in_scope(|| drop(run));
+            span.in_scope(|| drop(run));
         }
     }
 }
@@ -130,8 +146,16 @@ fn is_bodiless(status: StatusCode) -> bool {
     )
 }
 
+/// The length that a response declares for a body that it has.
+pub(crate) fn declared(response: &Response, head: bool) -> Option<u64> {
+    if head || is_bodiless(response.status()) {
+        return None;
+    }
+    outgoing::declared(response.headers())
+}
+
 /// Why a response cannot be sent as it is.
-fn unsendable(response: &Response, head: bool) -> Option<String> {
+fn unsendable(response: &Response, declared: Option<u64>) -> Option<String> {
     let status = response.status();
     // It announces a response; it cannot be one (RFC 9110, section 15.2).
     if status.is_informational() {
@@ -140,10 +164,7 @@ fn unsendable(response: &Response, head: bool) -> Option<String> {
             "the informational status {status} cannot end an exchange"
         ));
     }
-    if head || is_bodiless(status) {
-        return None;
-    }
-    let declared = outgoing::declared(response.headers())?;
+    let declared = declared?;
     let length = http_body::Body::size_hint(response.body()).lower();
     (declared < length)
         .then(|| format!("a response of {length} bytes declares a length of {declared}"))
@@ -160,11 +181,12 @@ pub(crate) struct Host {
 /// keep its own task alive.
 struct Left {
     detached: Detached,
-    span: Span,
+    span: Enabled,
 }
 
 impl core::Host<Exchange> for Left {
     fn spawn(self, rest: Rest<Exchange>) {
-        self.detached.spawn(rest, self.span);
+        let span = self.span.map_or_else(Span::none, |span| *span);
+        self.detached.spawn(rest, span);
     }
 }

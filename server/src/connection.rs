@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::{
     body::Incoming,
     rt::Executor,
@@ -19,7 +19,7 @@ use hyper::{
     service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::{End, ExecutionId};
+use peristyle_core::End;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -29,14 +29,15 @@ use tokio::{
 use crate::{
     Exit, Problem, RequestBody, Router, Shutdown,
     activity::{Activity, Ongoing},
-    answering::{Answering, Host},
+    answering::{Answered, Answering, Host},
+    detached::Detached,
+    exchange::Site,
     frames::Frames,
     guard::{Guard, names_one_host},
     lifeline::Line,
     outgoing::Outgoing,
     patience::Patience,
     progress,
-    request_body::Arriving,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -124,9 +125,9 @@ pub(crate) async fn serve<I>(
     let activity = Activity::of_connection(protocol);
     let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
     let exchanges = Exchanges(Arc::new(Serving {
+        site: router.site(host.shutdown, peer),
+        detached: host.detached,
         router,
-        peer,
-        host,
         activity: activity.clone(),
         limits: limits.clone(),
     }));
@@ -297,15 +298,13 @@ impl Service<Request<Incoming>> for Exchanges {
     fn call(&self, request: Request<Incoming>) -> Exchanging {
         let serving = &self.0;
         let (ongoing, line) = serving.activity.begin();
-        let to_head = *request.method() == Method::HEAD;
         let keeps_alive = request.version() < Version::HTTP_2;
         let state = match serving.refuses(&request) {
-            Some(status) => State::Refused(Some(serving.refuse(status, request.headers()))),
+            Some(status) => State::Refused(Some(serving.refuse(status, &request))),
             None => State::Answering(serving.answer(request, line)),
         };
         Exchanging {
             state,
-            to_head,
             keeps_alive,
             ongoing: Some(ongoing),
         }
@@ -315,7 +314,6 @@ impl Service<Request<Incoming>> for Exchanges {
 /// One exchange, up to the head of its response. Dropping it leaves the exchange.
 struct Exchanging {
     state: State,
-    to_head: bool,
     /// Over HTTP/1.1 the response may say that it is the last.
     keeps_alive: bool,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
@@ -323,7 +321,7 @@ struct Exchanging {
 }
 
 enum State {
-    Refused(Option<(crate::Response, ExecutionId)>),
+    Refused(Option<Box<Answered>>),
     Answering(Answering),
 }
 
@@ -334,35 +332,33 @@ impl Future for Exchanging {
         let this = &mut *self;
         let ongoing = this.ongoing.as_ref().expect("polled until it is ready");
         ongoing.activity().start();
-        let (mut response, id) = match &mut this.state {
-            State::Refused(refusal) => refusal.take().expect("polled once"),
+        let mut answered = match &mut this.state {
+            State::Refused(refusal) => *refusal.take().expect("polled once"),
             State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
         };
         if this.keeps_alive && ongoing.activity().ends_keep_alive() {
-            close(&mut response);
+            close(&mut answered.response);
         }
         let ongoing = this.ongoing.take().expect("polled until it is ready");
-        let outgoing = Outgoing::respond(response, &id, this.to_head, ongoing);
+        let outgoing = Outgoing::respond(answered, ongoing);
         Poll::Ready(Ok(outgoing))
     }
 }
 
 struct Serving {
     router: Router,
-    peer: Option<SocketAddr>,
-    host: Host,
+    site: Arc<Site>,
+    detached: Detached,
     activity: Activity,
     limits: Limits,
 }
 
 impl Serving {
     fn answer(&self, request: Request<Incoming>, line: Line) -> Answering {
-        let request = request.map(|body| {
-            let activity = self.activity.clone();
-            RequestBody::arriving(Arriving::new(body, self.limits.body_timeout, activity))
-        });
-        let host = self.host.clone();
-        self.router.handle(request, self.peer, host, line)
+        let request = request
+            .map(|body| RequestBody::arriving(body, self.limits.body_timeout, &self.activity));
+        let (site, detached) = (Arc::clone(&self.site), self.detached.clone());
+        self.router.handle(request, site, detached, line)
     }
 
     /// What is answered in place of the routes.
@@ -393,9 +389,13 @@ impl Serving {
 
     /// The connection ends: what follows CONNECT may be meant for a tunnel (RFC 9110, sections 9.1 and 9.3.6), and what follows a
     /// long target is not read.
-    fn refuse(&self, status: StatusCode, request: &HeaderMap) -> (crate::Response, ExecutionId) {
+    fn refuse<B>(&self, status: StatusCode, request: &Request<B>) -> Box<Answered> {
         self.activity.end_keep_alive();
-        self.router.refuse(request, &Problem::new(status))
+        let problem = Problem::new(status);
+        Box::new(
+            self.router
+                .refuse(request.method(), request.headers(), &problem),
+        )
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a server's chain carries: a request on its way in, a response on its way back.
 
-use std::{fmt::Display, net::SocketAddr};
+use std::{fmt::Display, net::SocketAddr, sync::Arc};
 
 use http::{HeaderMap, Method, Request, Uri, request};
 use peristyle_core::{Answer, BoxError, Outcome};
@@ -27,20 +27,24 @@ pub struct Exchange {
     /// For the response in the end.
     late: Option<Box<HeaderMap>>,
     matched: Matched,
-    peer: Option<SocketAddr>,
-    shutdown: Shutdown,
+    site: Arc<Site>,
     line: Line,
-    states: States,
     span: Span,
+}
+
+/// What the exchanges of a connection have in common.
+#[derive(Debug)]
+pub(crate) struct Site {
+    pub(crate) states: States,
+    pub(crate) shutdown: Shutdown,
+    pub(crate) peer: Option<SocketAddr>,
 }
 
 impl Exchange {
     pub(crate) fn new(
         request: Request<RequestBody>,
-        peer: Option<SocketAddr>,
-        shutdown: Shutdown,
+        site: Arc<Site>,
         line: Line,
-        states: States,
         span: Span,
     ) -> Self {
         let (head, body) = request.into_parts();
@@ -50,10 +54,8 @@ impl Exchange {
             response: None,
             late: None,
             matched: Matched::default(),
-            peer,
-            shutdown,
+            site,
             line,
-            states,
             span,
         }
     }
@@ -177,17 +179,17 @@ impl Exchange {
     ///
     /// When it was given none, which is answered with 500.
     pub fn state<T: Send + Sync + 'static>(&self) -> Result<State<T>, Rejection> {
-        self.states.get()
+        self.site.states.get()
     }
 
     /// The address of the client's end of the connection; `None` where there is no socket.
     pub fn peer(&self) -> Option<SocketAddr> {
-        self.peer
+        self.site.peer
     }
 
     /// The server's shutdown, to be watched.
     pub fn shutdown(&self) -> &Shutdown {
-        &self.shutdown
+        &self.site.shutdown
     }
 
     /// A future that resolves when the exchange is over: the client has left, or was served. It borrows nothing, so that a
@@ -255,15 +257,13 @@ impl Exchange {
 /// A GET of `/` without headers, from nobody: what stays behind when a stage takes the exchange away.
 impl Default for Exchange {
     fn default() -> Self {
-        let (shutdown, line, states) = (Shutdown::never(), Line::default(), States::default());
-        Self::new(
-            Request::default(),
-            None,
-            shutdown,
-            line,
-            states,
-            Span::none(),
-        )
+        let nowhere = Site {
+            states: States::default(),
+            shutdown: Shutdown::never(),
+            peer: None,
+        };
+        let (site, line) = (Arc::new(nowhere), Line::default());
+        Self::new(Request::default(), site, line, Span::none())
     }
 }
 

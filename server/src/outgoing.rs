@@ -11,7 +11,7 @@ use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
 
-use crate::{Body, Response, activity::Ongoing, causes::Causes};
+use crate::{Body, activity::Ongoing, answering::Answered, causes::Causes};
 
 /// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
 const PIECE: usize = 128 * 1024;
@@ -38,16 +38,15 @@ pub(crate) struct Outgoing {
 
 impl Outgoing {
     /// The response with its body as it is sent.
-    pub(crate) fn respond(
-        response: Response,
-        id: &ExecutionId,
-        to_head: bool,
-        mut ongoing: Ongoing,
-    ) -> http::Response<Self> {
-        let declared = (!to_head).then(|| declared(response.headers())).flatten();
+    pub(crate) fn respond(answered: Answered, mut ongoing: Ongoing) -> http::Response<Self> {
+        let Answered {
+            response,
+            id,
+            declared,
+        } = answered;
         let control = response.extensions().get::<Control>().cloned();
         ongoing.answered(response.status(), control);
-        response.map(|body| Self::new(body, declared, id.clone(), ongoing))
+        response.map(|body| Self::new(body, declared, id, ongoing))
     }
 
     fn new(body: Body, declared: Option<u64>, id: ExecutionId, ongoing: Ongoing) -> Self {
@@ -253,7 +252,7 @@ mod tests {
     fn a_failure_wakes_the_connection_and_waits_for_its_next_flush() {
         let activity = Activity::of_connection(Protocol::Http1);
         let mut connection = task::spawn(());
-        connection.enter(|cx, _| activity.flushing(cx));
+        connection.enter(|cx, _| activity.flushes(cx.waker()));
         activity.flushed();
         let mut body = task::spawn(broken(&activity));
         assert_pending!(body.enter(|cx, body| body.poll_frame(cx)));

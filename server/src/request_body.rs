@@ -46,7 +46,7 @@ enum Kind {
 }
 
 /// A body that is still to be read from its connection.
-pub(crate) struct Arriving {
+struct Arriving {
     body: Incoming,
     /// How long the next piece may take.
     gap: Limit,
@@ -56,13 +56,11 @@ pub(crate) struct Arriving {
 }
 
 impl Arriving {
-    pub(crate) fn new(body: Incoming, gap: Duration, activity: Activity) -> Self {
-        let more = !body.is_end_stream();
-        activity.set_unread(more);
+    fn new(body: Incoming, gap: Duration, activity: Activity) -> Self {
         Self {
             body,
             gap: Limit::new(gap),
-            receiving: more.then(|| activity.receive()),
+            receiving: Some(activity.receive()),
             activity,
         }
     }
@@ -92,9 +90,15 @@ impl Arriving {
 pub(crate) const LIMIT: u64 = 2 << 20;
 
 impl RequestBody {
-    pub(crate) fn arriving(arriving: Arriving) -> Self {
+    /// A body that comes by a connection, of which a piece may take as long as `gap`.
+    pub(crate) fn arriving(body: Incoming, gap: Duration, activity: &Activity) -> Self {
+        let more = !body.is_end_stream();
+        activity.set_unread(more);
+        if !more {
+            return Self::default();
+        }
         Self {
-            kind: Kind::Arriving(arriving),
+            kind: Kind::Arriving(Arriving::new(body, gap, activity.clone())),
             left: LIMIT,
         }
     }
@@ -113,7 +117,7 @@ impl RequestBody {
         if let Some(incoming) = any.downcast_mut::<Option<Incoming>>() {
             let incoming = incoming.take();
             return incoming.map_or_else(Self::default, |body| {
-                Self::arriving(Arriving::new(body, Duration::MAX, Activity::default()))
+                Self::arriving(body, Duration::MAX, &Activity::default())
             });
         }
         body.map_or_else(Self::default, |body| Body::new(body).into())

@@ -11,8 +11,10 @@ use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stage
 use tracing::Span;
 
 use crate::{
-    Context, Exchange, Problem, Redirect, RequestBody, Response, RouteList, RouteUrl, UrlError,
-    answering::{Answering, Host},
+    Context, Exchange, Problem, Redirect, RequestBody, RouteList, RouteUrl, Shutdown, UrlError,
+    answering::{self, Answered, Answering},
+    detached::Detached,
+    exchange::Site,
     extract::States,
     interceptors::{Identity, RequestId, RequestSpan, request_span},
     lifeline::Line,
@@ -147,24 +149,27 @@ impl Router {
     pub(crate) fn handle(
         &self,
         request: Request<RequestBody>,
-        peer: Option<SocketAddr>,
-        host: Host,
+        site: Arc<Site>,
+        detached: Detached,
         line: Line,
     ) -> Answering {
         let (id, identity) = self.identify(request.headers());
         let span = match self.0.span {
-            Some(_) => RequestSpan::begin(&request, peer),
+            Some(_) => RequestSpan::begin(&request, site.peer),
             None => Span::none(),
         };
-        let states = self.0.states.clone();
-        let Host { shutdown, detached } = host;
-        let exchange = Exchange::new(request, peer, shutdown, line, states, span);
-        Answering::new(
-            self.clone(),
-            Context::with_id(exchange, id),
-            detached,
-            identity,
-        )
+        let exchange = Exchange::new(request, site, line, span);
+        let cx = Box::new(Context::with_id(exchange, id));
+        Answering::new(self, cx, detached, identity)
+    }
+
+    /// For the exchanges of one connection.
+    pub(crate) fn site(&self, shutdown: Shutdown, peer: Option<SocketAddr>) -> Arc<Site> {
+        Arc::new(Site {
+            states: self.0.states.clone(),
+            shutdown,
+            peer,
+        })
     }
 
     pub(crate) fn internals(&self) -> Internals {
@@ -172,18 +177,27 @@ impl Router {
     }
 
     /// Answers a request that does not walk the chain.
-    pub(crate) fn refuse(&self, request: &HeaderMap, problem: &Problem) -> (Response, ExecutionId) {
+    pub(crate) fn refuse(
+        &self,
+        method: &Method,
+        request: &HeaderMap,
+        problem: &Problem,
+    ) -> Answered {
         let (id, identity) = self.identify(request);
         let mut response = problem::refuse(problem, request, &id);
         if let Some(identity) = identity {
             identity.show(response.headers_mut());
         }
-        (response, id)
+        Answered {
+            declared: answering::declared(&response, *method == Method::HEAD),
+            response,
+            id,
+        }
     }
 
-    fn identify(&self, request: &HeaderMap) -> (ExecutionId, Option<Identity>) {
+    fn identify(&self, request: &HeaderMap) -> (ExecutionId, Option<Box<Identity>>) {
         match self.0.ids.as_deref().map(|ids| ids.identify(request)) {
-            Some(identity) => (identity.id().clone(), Some(identity)),
+            Some(identity) => (identity.id().clone(), Some(Box::new(identity))),
             None => (ExecutionId::next(), None),
         }
     }

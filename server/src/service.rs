@@ -3,7 +3,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use bytes::Buf;
-use http::{Method, Request};
+use http::Request;
 use peristyle_core::{BoxError, BoxFuture, Control};
 
 use crate::{
@@ -126,18 +126,17 @@ impl RouterService {
     }
 
     async fn respond(self, request: Request<RequestBody>) -> Response {
-        let to_head = *request.method() == Method::HEAD;
         let peer = request.extensions().get().map(|Peer(address)| *address);
-        let mut host = self.shared.host.clone();
-        if let Some(shutdown) = request.extensions().get::<Shutdown>() {
-            host.shutdown = shutdown.clone();
-        }
+        let Host { shutdown, detached } = &self.shared.host;
+        let nearest = request.extensions().get().unwrap_or(shutdown);
+        let site = self.router.site(nearest.clone(), peer);
         let (ongoing, line) = Activity::default().begin();
-        let (response, id) = self.router.handle(request, peer, host, line).await;
-        if let Some(control) = response.extensions().get::<Control>() {
+        let answering = self.router.handle(request, site, detached.clone(), line);
+        let answered = answering.await;
+        if let Some(control) = answered.response.extensions().get::<Control>() {
             self.shared.streams.add(control);
         }
-        Outgoing::respond(response, &id, to_head, ongoing).map(Body::new)
+        Outgoing::respond(answered, ongoing).map(Body::new)
     }
 }
 

@@ -9,7 +9,6 @@ use peristyle_core::BoxError;
 use crate::{
     Body, RequestBody, Router, Shutdown,
     activity::Activity,
-    answering::Host,
     body::data,
     detached::{self, Detached},
     outgoing::Outgoing,
@@ -125,14 +124,10 @@ impl TestRequest<'_> {
     /// Dropping the future drops the exchange, as when the client leaves.
     pub async fn send(self) -> TestResponse {
         let TestClient { router, detached } = self.client;
-        let host = Host {
-            shutdown: Shutdown::never(),
-            detached: detached.clone(),
-        };
-        let to_head = *self.request.method() == Method::HEAD;
+        let site = router.site(Shutdown::never(), None);
         let (ongoing, line) = Activity::default().begin();
-        let (response, id) = router.handle(self.request, None, host, line).await;
-        TestResponse(Outgoing::respond(response, &id, to_head, ongoing))
+        let answering = router.handle(self.request, site, detached.clone(), line);
+        TestResponse(Outgoing::respond(answering.await, ongoing))
     }
 }
 

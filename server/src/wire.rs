@@ -4,7 +4,7 @@ use std::{
     future::Future,
     io::{self, IoSlice},
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
     time::Duration,
 };
 
@@ -75,6 +75,8 @@ pub(crate) struct Wire<I> {
     guarded: Guarded,
     patience: Option<Patience>,
     stall: Stall,
+    /// Of the task that flushed last.
+    flusher: Option<Waker>,
     linger: Option<Pin<Box<Sleep>>>,
 }
 
@@ -131,6 +133,7 @@ impl<I> Wire<I> {
             guarded: Guarded::No,
             patience: None,
             stall: Stall::new(write_timeout),
+            flusher: None,
             linger: None,
         }
     }
@@ -209,6 +212,14 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
 }
 
 impl<I> Wire<I> {
+    fn flushes(&mut self, waker: &Waker) {
+        let known = self.flusher.as_ref();
+        if !known.is_some_and(|known| known.will_wake(waker)) {
+            self.flusher = Some(waker.clone());
+            self.activity.flushes(waker);
+        }
+    }
+
     /// A response was written. hyper does not read again what had nothing to be read while it answered, and does not look again
     /// at a request that it read while the head of that response was still to be written.
     fn wait_for_the_next(&mut self, cx: &mut Context<'_>) {
@@ -294,7 +305,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     /// hyper flushes when its own buffer is empty.
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        this.activity.flushing(cx);
+        this.flushes(cx.waker());
         let flushed = Pin::new(&mut this.io).poll_flush(cx);
         ready!(this.stall.poll(flushed, &this.activity, cx))?;
         this.activity.flushed();
