@@ -247,9 +247,9 @@ const fn is_pchar(byte: u8) -> bool {
 /// The bytes that stand for themselves in a path; a table, because each byte of each request is asked for.
 const NORMAL: [bool; 256] = {
     let mut normal = [false; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        normal[byte] = byte as u8 == b'/' || is_pchar(byte as u8);
+    let mut byte = u8::MIN;
+    while byte.is_ascii() {
+        normal[byte as usize] = byte == b'/' || is_pchar(byte);
         byte += 1;
     }
     normal
