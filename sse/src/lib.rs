@@ -34,6 +34,7 @@
 
 mod alarm;
 mod body;
+mod decoder;
 mod drain;
 mod event;
 mod keep_alive;
@@ -41,6 +42,7 @@ mod stream;
 
 pub use self::{
     body::EventBody,
+    decoder::{DecodeError, Decoder, EventReader, MessageEvent, ReadError},
     drain::Drain,
     event::{Event, EventBuilder, InvalidEvent},
     keep_alive::{InvalidKeepAlive, KeepAlive},

@@ -53,6 +53,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "futures-core",
             "http",
             "http-body",
+            "memchr",
             "peristyle-core",
             "pin-project-lite",
             "tokio",
