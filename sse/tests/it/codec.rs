@@ -10,9 +10,8 @@ use proptest::{
 };
 
 use crate::{
-    conformance::pieces,
     event::{id, name, text},
-    reading::read,
+    reading::{pieces, read},
     twin::{Decoded, Message, decode, message, normalise},
 };
 

@@ -7,7 +7,7 @@ use fastrand::Rng;
 
 use super::{
     cases::{Case, cases},
-    reading::{Read, decoder, expected, read},
+    reading::{Read, decoder, expected, pieces, read},
 };
 
 /// Of longer ones some places to cut are tried.
@@ -110,18 +110,4 @@ fn every_case_cites_a_section_and_has_a_name_of_its_own() {
         assert!(["9.2.5", "9.2.6"].contains(&case.section), "{}", case.name);
         assert!(names.insert(case.name), "twice: {}", case.name);
     }
-}
-
-/// Pieces of 0 to 15 bytes, or of up to half of all.
-pub(crate) fn pieces(bytes: &[u8], seed: u64) -> Vec<&[u8]> {
-    let mut rng = Rng::with_seed(seed);
-    let most = if rng.bool() { 16 } else { bytes.len() / 2 + 1 };
-    let mut rest = bytes;
-    let mut pieces = Vec::new();
-    while !rest.is_empty() {
-        let (piece, after) = rest.split_at(rng.usize(..most.max(2)).min(rest.len()));
-        pieces.push(piece);
-        rest = after;
-    }
-    pieces
 }

@@ -23,12 +23,12 @@ type Piece = Option<Result<Frame<Bytes>, BoxError>>;
 
 /// Gives these pieces, and waits where there is none; ends when it has given them all.
 struct Pieces {
-    pieces: VecDeque<Option<Piece>>,
+    pieces: VecDeque<Poll<Piece>>,
     polls: usize,
 }
 
 impl Pieces {
-    fn of(pieces: impl IntoIterator<Item = Option<Piece>>) -> Self {
+    fn of(pieces: impl IntoIterator<Item = Poll<Piece>>) -> Self {
         Self {
             pieces: pieces.into_iter().collect(),
             polls: 0,
@@ -42,28 +42,25 @@ impl Body for Pieces {
 
     fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Piece> {
         self.polls += 1;
-        match self.pieces.pop_front().unwrap_or(Some(None)) {
-            Some(piece) => Poll::Ready(piece),
-            None => Poll::Pending,
-        }
+        self.pieces.pop_front().unwrap_or(Poll::Ready(None))
     }
 }
 
-fn data(text: &'static str) -> Option<Piece> {
-    Some(Some(Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
+fn data(text: &'static str) -> Poll<Piece> {
+    Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(text.as_bytes())))))
 }
 
-fn trailers() -> Option<Piece> {
-    Some(Some(Ok(Frame::trailers(HeaderMap::new()))))
+fn trailers() -> Poll<Piece> {
+    Poll::Ready(Some(Ok(Frame::trailers(HeaderMap::new()))))
 }
 
-fn failure(text: &str) -> Option<Piece> {
-    Some(Some(Err(text.into())))
+fn failure(text: &str) -> Poll<Piece> {
+    Poll::Ready(Some(Err(text.into())))
 }
 
-const WAIT: Option<Piece> = None;
+const WAIT: Poll<Piece> = Poll::Pending;
 
-fn reader(pieces: impl IntoIterator<Item = Option<Piece>>) -> Spawn<EventReader<Pieces>> {
+fn reader(pieces: impl IntoIterator<Item = Poll<Piece>>) -> Spawn<EventReader<Pieces>> {
     spawn(EventReader::new(Pieces::of(pieces)))
 }
 
@@ -153,7 +150,7 @@ fn a_stream_beyond_its_bounds_is_an_error_after_the_events_before_it() {
 
 #[test]
 fn after_the_end_and_after_an_error_the_body_is_not_polled() {
-    for last in [Some(None), failure("reset")] {
+    for last in [Poll::Ready(None), failure("reset")] {
         let mut body = Pieces::of([last]);
         let mut reader = spawn(EventReader::new(&mut body));
         assert_ready!(reader.poll_next());

@@ -16,3 +16,4 @@ mod keep_alive;
 mod reading;
 mod response;
 mod twin;
+mod writing;

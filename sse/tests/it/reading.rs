@@ -1,5 +1,6 @@
 //! The decoder over bytes in chunks, and what it came to.
 
+use fastrand::Rng;
 use peristyle_sse::{DecodeError, Decoder};
 
 use super::twin::{Bounds, Decoded, Excess, decode, excess, message};
@@ -28,12 +29,12 @@ pub(crate) fn read<'a>(mut decoder: Decoder, chunks: impl IntoIterator<Item = &'
         assert!(excess.is_some() || chunk.is_empty(), "all of it is taken");
     }
     let retry = decoder.retry().map(|delay| delay.as_millis());
-    let decoded = Decoded {
+    let read = Decoded {
         events,
         retry: retry.map(|millis| millis.try_into().expect("it is bounded")),
         last_event_id: decoder.last_event_id().to_owned(),
     };
-    (decoded, excess)
+    (read, excess)
 }
 
 /// What the naive reader makes of them all.
@@ -49,6 +50,20 @@ pub(crate) fn decoder(bounds: Option<Bounds>) -> Decoder {
         Some(Bounds { line, event }) => Decoder::new().max_line(line).max_event(event),
         None => Decoder::new(),
     }
+}
+
+/// Pieces of 0 to 15 bytes, or of up to half of all.
+pub(crate) fn pieces(bytes: &[u8], seed: u64) -> Vec<&[u8]> {
+    let mut rng = Rng::with_seed(seed);
+    let most = if rng.bool() { 16 } else { bytes.len() / 2 + 1 };
+    let mut rest = bytes;
+    let mut pieces = Vec::new();
+    while !rest.is_empty() {
+        let (piece, after) = rest.split_at(rng.usize(..most.max(2)).min(rest.len()));
+        pieces.push(piece);
+        rest = after;
+    }
+    pieces
 }
 
 fn kind(error: DecodeError) -> Excess {

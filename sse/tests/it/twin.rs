@@ -142,7 +142,10 @@ pub(crate) fn excess(stream: &[u8], bounds: Bounds) -> Option<(Excess, &[u8])> {
         if data.join("\n").len() + event + id > bounds.event {
             return Some((Excess::Event, before));
         }
-        rest = after.strip_prefix(b"\r\n").unwrap_or(&after[1..]);
+        rest = match after {
+            [b'\r', b'\n', rest @ ..] | [_, rest @ ..] => rest,
+            [] => after,
+        };
     }
 }
 
