@@ -7,14 +7,21 @@ use memchr::memchr;
 use super::{
     MessageEvent,
     error::{DecodeError, Kind},
-    text::{self, Text},
+    text::{self, Cut, Text},
 };
+
+/// The most room that is made for data because the event before had as much, in bytes.
+const ROOM: usize = 64 * 1024;
 
 /// The fields since the last blank line.
 pub(super) struct Block {
     pub(super) max: usize,
     /// `None` is no `data` line at all, which is not the same as an empty one.
     data: Option<String>,
+    /// Of a line of data that comes in parts.
+    cut: Cut,
+    /// How long the data of the event before was.
+    room: usize,
     event: Text,
     id: Option<Text>,
     /// The type of the event before, which most events share.
@@ -28,6 +35,8 @@ impl Block {
         Self {
             max: 8 * 1024 * 1024,
             data: None,
+            cut: Cut::default(),
+            room: 0,
             event: Text::default(),
             id: None,
             usual: Text::default(),
@@ -37,12 +46,16 @@ impl Block {
 
     pub(super) fn reset(&mut self) {
         self.data = None;
+        self.cut = Cut::default();
         self.event = Text::default();
         self.id = None;
     }
 
     /// A line that is not empty. A comment is a field without a name, which no field has.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), DecodeError> {
+        if let Some(value) = line.strip_prefix(b"data:") {
+            return self.add_data(value.strip_prefix(b" ").unwrap_or(value));
+        }
         let (name, value) = field(line);
         match name {
             b"data" => return self.add_data(value),
@@ -62,11 +75,33 @@ impl Block {
         }
         let event = mem::take(&mut self.event);
         let data = self.data.take()?;
+        self.room = data.len().min(ROOM);
         Some(MessageEvent {
             event,
             data,
             id: last_event_id.clone(),
         })
+    }
+
+    /// A line of data comes in parts, of which this is the first.
+    pub(super) fn start_data(&mut self, value: &[u8]) {
+        match &mut self.data {
+            None => self.data = Some(String::with_capacity(self.room.max(value.len()))),
+            Some(data) => data.push('\n'),
+        }
+        self.add_part(value);
+    }
+
+    pub(super) fn add_part(&mut self, value: &[u8]) {
+        self.cut.add(value, self.data.get_or_insert_default());
+    }
+
+    /// Only here is it checked, as with a line that comes whole: a line that is beyond its own bound
+    /// is found first, however it is cut.
+    pub(super) fn end_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
+        self.add_part(value);
+        self.cut.end(self.data.get_or_insert_default());
+        self.check(0)
     }
 
     fn add_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
@@ -77,6 +112,7 @@ impl Block {
             // Most events have one line: not a byte more than it needs.
             None => self.data = Some(value.into_owned()),
             Some(data) => {
+                data.reserve(self.room.saturating_sub(data.len()));
                 data.push('\n');
                 data.push_str(&value);
             }
