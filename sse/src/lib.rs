@@ -30,10 +30,14 @@
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
 //! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
 //!
+//! The feature `client` brings `client::EventSource`, which follows such a stream from a Rust program.
+//!
 //! [standard]: https://html.spec.whatwg.org/multipage/server-sent-events.html
 
 mod alarm;
 mod body;
+#[cfg(feature = "client")]
+pub mod client;
 mod decoder;
 mod drain;
 mod event;
