@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -42,7 +42,7 @@ impl Exchange {
             .max_buf_size(MAX_BUFFER)
             .handshake(TokioIo::new(io))
             .await?;
-        let mut driver = Driver::new(connection);
+        let mut driver = Driver(Some(connection));
         let mut response = pin!(sender.send_request(request));
         let response = poll_fn(|cx| {
             driver.drive(cx);
@@ -71,16 +71,14 @@ impl Exchange {
 
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
         loop {
-            match Pin::new(&mut self.body).poll_frame(cx) {
-                Poll::Ready(Some(Ok(frame))) => {
-                    // Trailers mean nothing to an event stream.
-                    if let Ok(data) = frame.into_data() {
-                        return Poll::Ready(Some(Ok(data)));
-                    }
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose() {
+                // Trailers mean nothing to an event stream.
+                Ok(Some(frame)) if frame.is_trailers() => {}
+                Ok(frame) => {
+                    let data = frame.and_then(|frame| frame.into_data().ok());
+                    return Poll::Ready(data.map(Ok));
                 }
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error))),
-                Poll::Ready(None) => return Poll::Ready(self.driver.failure.take().map(Err)),
-                Poll::Pending => return Poll::Pending,
+                Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
     }
@@ -93,27 +91,16 @@ impl fmt::Debug for Exchange {
 }
 
 /// Whoever waits for the response polls the connection too.
-struct Driver {
-    /// `None` once it is over.
-    connection: Option<Connection<TokioIo<Box<dyn Transport>>, Full<Bytes>>>,
-    failure: Option<hyper::Error>,
-}
+///
+/// `None` once it is over. Its error is left aside: hyper gives it to the response, or to its body,
+/// if either is not complete.
+struct Driver(Option<Connection<TokioIo<Box<dyn Transport>>, Full<Bytes>>>);
 
 impl Driver {
-    fn new(connection: Connection<TokioIo<Box<dyn Transport>>, Full<Bytes>>) -> Self {
-        Self {
-            connection: Some(connection),
-            failure: None,
-        }
-    }
-
     fn drive(&mut self, cx: &mut Context<'_>) {
-        let Some(connection) = &mut self.connection else {
-            return;
-        };
-        if let Poll::Ready(done) = Pin::new(connection).poll(cx) {
-            self.connection = None;
-            self.failure = done.err();
+        let polled = self.0.as_mut().map(|it| Pin::new(it).poll(cx));
+        if polled.is_some_and(|polled| polled.is_ready()) {
+            self.0 = None;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use http::Uri;
+use http::{Uri, uri::Authority};
 
 /// The URL that `location` names, as seen from `base`; `None` if it is no URL that can be followed:
 /// malformed, neither `http` nor `https`, or with credentials in it (Fetch §4.4, "HTTP-redirect
@@ -17,9 +17,14 @@ pub(super) fn resolve(base: &Uri, location: &[u8]) -> Option<Uri> {
 /// Whether it names a host to ask, and holds no credentials.
 pub(super) fn is_followed(uri: &Uri) -> bool {
     let scheme = matches!(uri.scheme_str(), Some("http" | "https"));
-    let host = uri.host().is_some_and(|host| !host.is_empty());
-    let credentials = uri.authority().is_some_and(|it| it.as_str().contains('@'));
-    scheme && host && !credentials
+    scheme && uri.authority().is_some_and(is_plain)
+}
+
+fn is_plain(authority: &Authority) -> bool {
+    let host = authority.host();
+    // What is written before the host is kept out with this.
+    let port = authority.as_str().strip_prefix(host);
+    !host.is_empty() && port.is_some_and(|it| it.len() < 2 || authority.port_u16().is_some())
 }
 
 fn join(base: &Uri, target: &str) -> Option<String> {

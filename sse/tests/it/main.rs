@@ -8,3 +8,5 @@ mod end;
 mod event;
 mod keep_alive;
 mod response;
+#[cfg(feature = "client")]
+mod source;
