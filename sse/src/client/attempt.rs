@@ -24,23 +24,20 @@ pub(super) struct Plan {
     pub(super) read_timeout: Duration,
 }
 
-/// What a try has led to.
-#[derive(Debug)]
-pub(super) enum Answer {
-    Open(Exchange),
-    /// The server wants no further try.
-    Stop,
-}
-
+/// The open stream, or `None` when the server wants no further try.
+///
 /// Begins at the URL that was given, also after a try that was redirected: a server that moves its
 /// clients for a time gets them back.
-pub(super) async fn attempt(plan: Arc<Plan>, last_event_id: String) -> Result<Answer, Error> {
+pub(super) async fn attempt(
+    plan: Arc<Plan>,
+    last_event_id: String,
+) -> Result<Option<Exchange>, Error> {
     let mut outgoing = plan.outgoing.clone();
     for _ in 0..=MAX_REDIRECTS {
         let (status, verdict, exchange) = plan.ask(&outgoing, &last_event_id).await?;
         match verdict {
-            Verdict::Open => return Ok(Answer::Open(exchange)),
-            Verdict::Stop => return Ok(Answer::Stop),
+            Verdict::Open => return Ok(Some(exchange)),
+            Verdict::Stop => return Ok(None),
             Verdict::Redirect(location) => outgoing = outgoing.redirected(status, &location)?,
         }
     }

@@ -59,14 +59,11 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 fn essence(headers: &HeaderMap) -> Option<String> {
     let values = headers.get_all(CONTENT_TYPE).iter();
     let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
-    values
-        .flat_map(|value| split(&value))
-        .filter_map(|value| {
-            let essence = value.split(';').next().unwrap_or_default();
-            let essence = essence.trim_matches(is_space).to_ascii_lowercase();
-            is_media_type(&essence).then_some(essence)
-        })
-        .last()
+    let mut essences = values.flat_map(|value| split(&value)).map(|value| {
+        let essence = value.split(';').next().unwrap_or_default();
+        essence.trim_matches(is_space).to_ascii_lowercase()
+    });
+    essences.rfind(|essence| is_media_type(essence))
 }
 
 /// At the commas outside of quotes.

@@ -75,7 +75,7 @@ impl Outgoing {
             }
         }
         if !same_origin(&self.uri, &uri) {
-            self.headers = without_credentials(self.headers);
+            self.headers = without_credentials(&self.headers);
         }
         self.uri = uri;
         Ok(self)
@@ -116,9 +116,9 @@ fn same_origin(one: &Uri, other: &Uri) -> bool {
 }
 
 /// Those that speak for the user to one origin: the usual ones, and what is marked as sensitive.
-fn without_credentials(headers: HeaderMap) -> HeaderMap {
+fn without_credentials(headers: &HeaderMap) -> HeaderMap {
     let mut kept = HeaderMap::new();
-    for (name, value) in &headers {
+    for (name, value) in headers {
         let credentials = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, HOST].contains(name);
         if !credentials && !value.is_sensitive() {
             kept.append(name, value.clone());

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::{
     Error, EventSourceBuilder, Update, Updates,
-    attempt::{Answer, Plan, attempt},
+    attempt::{Plan, attempt},
     backoff::{Delays, Wish},
     error::{Kind, Phase},
     exchange::Exchange,
@@ -40,7 +40,7 @@ pub struct EventSource {
 enum State {
     /// No try yet.
     New,
-    Connecting(Pin<Box<dyn Future<Output = Result<Answer, Error>> + Send>>),
+    Connecting(Pin<Box<dyn Future<Output = Result<Option<Exchange>, Error>> + Send>>),
     Open(Box<Open>),
     Waiting(Instant, Pin<Box<Alarm>>),
     Closed,
@@ -167,8 +167,8 @@ impl EventSource {
                     ready!(alarm.as_mut().poll(*until, cx));
                     self.connect();
                 }
-                State::Connecting(answer) => match ready!(answer.as_mut().poll(cx)) {
-                    Ok(answer) => return Poll::Ready(self.answered(answer)),
+                State::Connecting(attempt) => match ready!(attempt.as_mut().poll(cx)) {
+                    Ok(stream) => return Poll::Ready(self.answered(stream)),
                     Err(error) => return Poll::Ready(self.failed(error)),
                 },
                 State::Open(open) => {
@@ -193,18 +193,14 @@ impl EventSource {
         self.state = State::Connecting(Box::pin(attempt(self.plan.clone(), id)));
     }
 
-    fn answered(&mut self, answer: Answer) -> Option<Result<Update, Error>> {
-        match answer {
-            Answer::Open(exchange) => {
-                self.decoder.reset();
-                self.state = State::Open(Box::new(Open::new(exchange)));
-                Some(Ok(Update::Open))
-            }
-            Answer::Stop => {
-                self.close();
-                None
-            }
-        }
+    fn answered(&mut self, stream: Option<Exchange>) -> Option<Result<Update, Error>> {
+        let Some(exchange) = stream else {
+            self.close();
+            return None;
+        };
+        self.decoder.reset();
+        self.state = State::Open(Box::new(Open::new(exchange)));
+        Some(Ok(Update::Open))
     }
 
     fn failed(&mut self, why: Error) -> Option<Result<Update, Error>> {
@@ -304,7 +300,7 @@ impl Open {
         cx: &mut Context<'_>,
     ) -> Poll<Result<MessageEvent, Error>> {
         // A server that floods its clients with comments must not keep their threads from others.
-        for _ in 0..32 {
+        for _ in 0..16 {
             if let Some(event) = self.decode(decoder)? {
                 return Poll::Ready(Ok(event));
             }

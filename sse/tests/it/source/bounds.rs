@@ -40,20 +40,17 @@ async fn an_endless_head_is_given_up_at_64_kib_and_tried_again() {
 
 #[tokio::test(start_paused = true)]
 async fn an_endless_line_or_event_ends_the_source_at_its_bound() {
-    for (endless, bound) in [
-        (&b"aaaaaaaaaaaaaaaa"[..], 4 * MIB),
-        (b"data: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n", 10 * MIB),
+    for endless in [
+        &b"aaaaaaaaaaaaaaaa"[..],
+        b"data: aaaaaaaaaaaaaaaaaaaaaaaaaaaa\n",
     ] {
         let script = Script::new([opened([Step::Repeat(endless)]), stream("")]);
-        let mut source = script.source();
+        let source = script.builder(get(URL)).max_line(MIB).max_event(MIB);
+        let mut source = source.build().unwrap();
         let error = source.next().await.unwrap().unwrap_err();
         assert!(error.is_decode(), "{error}");
         assert!(source.next().await.is_none());
-        assert!(
-            script.read()[0] <= bound + 256 * 1024,
-            "{}",
-            script.read()[0]
-        );
+        assert!(script.read()[0] <= 3 * MIB / 2, "{}", script.read()[0]);
         assert_eq!(script.dropped(), [true]);
     }
 }
@@ -106,7 +103,7 @@ fn a_flood_of_comments_lets_others_have_their_turn() {
         .unwrap();
     let _inside = runtime.enter();
     let mut next = spawn(source.next());
-    for _ in 0..10 {
+    for _ in 0..2 {
         assert_pending!(next.poll());
         assert!(next.is_woken());
     }

@@ -187,7 +187,8 @@ async fn the_server_sees_the_connection_closed() {
 async fn once(part: Part) -> String {
     let script = Script::new([part, stream("data: again\n\n")]);
     let source = script.builder(get(URL)).once().reconnect_on(|_| true);
-    let played = play(&script, source.build().unwrap()).await;
+    let source = source.build().expect("a URL that can be followed");
+    let played = play(&script, source).await;
     assert_eq!(script.urls().len(), 1);
     played.updates.join(", ")
 }

@@ -12,7 +12,7 @@ use http::{Request, Uri};
 use peristyle_sse::client::{Error, EventSource, EventSourceBuilder, Update};
 use tokio::time::Instant;
 
-use super::wire::{Seen, Step, Wire};
+use super::wire::{Seen, Step, Wire, lock};
 
 pub(crate) const URL: &str = "http://feed.test/prices";
 
@@ -65,7 +65,9 @@ impl Script {
 
     /// A source of `URL` at this server.
     pub(crate) fn source(&self) -> EventSource {
-        self.builder(get(URL)).build().unwrap()
+        self.builder(get(URL))
+            .build()
+            .expect("a URL that can be followed")
     }
 
     pub(crate) fn builder(&self, request: Request<&'static str>) -> EventSourceBuilder {
@@ -74,7 +76,7 @@ impl Script {
     }
 
     pub(crate) fn requests(&self) -> Vec<String> {
-        self.each(|(_, _, seen)| String::from_utf8(seen.lock().unwrap().request.clone()).unwrap())
+        self.each(|(_, _, seen)| String::from_utf8(lock(seen).request.clone()).expect("text"))
     }
 
     /// What the connections were made to.
@@ -89,24 +91,24 @@ impl Script {
 
     /// The bytes that were read from the connections.
     pub(crate) fn read(&self) -> Vec<usize> {
-        self.each(|(_, _, seen)| seen.lock().unwrap().read)
+        self.each(|(_, _, seen)| lock(seen).read)
     }
 
     /// Which connections the client has closed.
     pub(crate) fn dropped(&self) -> Vec<bool> {
-        self.each(|(_, _, seen)| seen.lock().unwrap().dropped)
+        self.each(|(_, _, seen)| lock(seen).dropped)
     }
 
     pub(crate) fn is_over(&self) -> bool {
-        self.parts.lock().unwrap().is_empty()
+        lock(&self.parts).is_empty()
     }
 
     fn each<T>(&self, f: impl Fn(&(String, Instant, Arc<Mutex<Seen>>)) -> T) -> Vec<T> {
-        self.connections.lock().unwrap().iter().map(f).collect()
+        lock(&self.connections).iter().map(f).collect()
     }
 
     async fn connect(self, uri: Uri) -> io::Result<Wire> {
-        let part = self.parts.lock().unwrap().pop_front();
+        let part = lock(&self.parts).pop_front();
         let (steps, refuse) = match part {
             Some(Part::Answer(steps)) => (steps, false),
             Some(Part::Refuse) => (Vec::new(), true),
@@ -114,7 +116,7 @@ impl Script {
         };
         let wire = Wire::new(steps);
         let connection = (uri.to_string(), Instant::now(), wire.seen.clone());
-        self.connections.lock().unwrap().push(connection);
+        lock(&self.connections).push(connection);
         if refuse {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
@@ -123,7 +125,7 @@ impl Script {
 }
 
 pub(crate) fn get(url: &str) -> Request<&'static str> {
-    Request::get(url).body("").unwrap()
+    Request::get(url).body("").expect("a valid request")
 }
 
 /// What a source has gone through until the script was over.
@@ -165,7 +167,9 @@ pub(crate) async fn delays(
     parts: impl IntoIterator<Item = Part>,
 ) -> Vec<Duration> {
     let script = Script::new(parts);
-    let source = builder(script.builder(get(URL))).build().unwrap();
+    let source = builder(script.builder(get(URL)))
+        .build()
+        .expect("a URL that can be followed");
     play(&script, source).await.delays
 }
 

@@ -12,29 +12,32 @@ use tokio::{
 use super::script::{STREAM, get};
 
 async fn listener() -> (TcpListener, SocketAddr) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a socket");
+    let address = listener.local_addr().expect("a socket");
     (listener, address)
 }
 
 fn source(url: &str) -> EventSource {
     let at_once = Backoff::default().first(Duration::ZERO);
     let builder = EventSource::builder(get(url)).backoff(at_once);
-    builder.build().unwrap()
+    builder.build().expect("a URL that can be followed")
 }
 
 /// Reads a request's head and answers.
 async fn serve(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), response: &str) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await.unwrap());
+        head.push(stream.read_u8().await.expect("a socket"));
     }
-    stream.write_all(response.as_bytes()).await.unwrap();
-    String::from_utf8(head).unwrap()
+    stream
+        .write_all(response.as_bytes())
+        .await
+        .expect("a socket");
+    String::from_utf8(head).expect("text")
 }
 
 async fn accept(listener: &TcpListener, response: &str) -> (TcpStream, String) {
-    let (mut stream, _) = listener.accept().await.unwrap();
+    let (mut stream, _) = listener.accept().await.expect("a socket");
     let request = serve(&mut stream, response).await;
     (stream, request)
 }

@@ -20,7 +20,7 @@ async fn given_up(part: Part) -> (u64, String) {
     let played = play(&script, script.source()).await;
     (
         start.elapsed().as_secs(),
-        played.updates.last().unwrap().clone(),
+        played.updates.last().expect("one update").clone(),
     )
 }
 

@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     io,
     pin::Pin,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, MutexGuard},
     task::{Context, Poll, Waker, ready},
     time::Duration,
 };
@@ -86,13 +86,13 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if !is_complete(&self.seen.lock().unwrap().request) {
+        if !is_complete(&lock(&self.seen).request) {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
         let before = buf.filled().len();
         let polled = self.poll_step(cx, buf);
-        self.seen.lock().unwrap().read += buf.filled().len() - before;
+        lock(&self.seen).read += buf.filled().len() - before;
         polled
     }
 }
@@ -103,7 +103,7 @@ impl AsyncWrite for Wire {
         _: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        self.seen.lock().unwrap().request.extend_from_slice(bytes);
+        lock(&self.seen).request.extend_from_slice(bytes);
         if let Some(reader) = self.reader.take() {
             reader.wake();
         }
@@ -121,7 +121,7 @@ impl AsyncWrite for Wire {
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        self.seen.lock().unwrap().dropped = true;
+        lock(&self.seen).dropped = true;
     }
 }
 
@@ -135,4 +135,8 @@ fn is_complete(request: &[u8]) -> bool {
         .lines()
         .find_map(|line| line.strip_prefix("content-length: "));
     length.is_none_or(|length| length.parse() == Ok(body.len()))
+}
+
+pub(crate) fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().expect("no panic")
 }
