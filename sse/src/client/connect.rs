@@ -89,25 +89,85 @@ impl fmt::Debug for Connector {
     }
 }
 
-/// Each address of the host gets its share of the time: one that does not answer must not keep the
-/// others from being tried.
 async fn tcp(uri: &Uri, within: Duration) -> io::Result<TcpStream> {
+    let addresses = lookup_host((host(uri), port(uri).unwrap_or_default())).await?;
+    let stream = first(addresses.collect(), within, TcpStream::connect).await?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// An IPv6 address without its brackets.
+fn host(uri: &Uri) -> &str {
     let host = uri.host().unwrap_or_default();
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let addresses: Vec<SocketAddr> = lookup_host((host, port(uri).unwrap_or_default()))
-        .await?
-        .collect();
-    let share = within / u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-    let mut refused = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
+/// Each address gets its share of the time: one that does not answer must not keep the others from
+/// being tried.
+async fn first<T, F: Future<Output = io::Result<T>>>(
+    addresses: Vec<SocketAddr>,
+    within: Duration,
+    connect: impl Fn(SocketAddr) -> F,
+) -> io::Result<T> {
+    let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
     for address in addresses {
-        match timeout(share, TcpStream::connect(address)).await {
-            Ok(Ok(stream)) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Ok(Err(error)) => refused = error,
-            Err(elapsed) => refused = elapsed.into(),
+        match timeout(within / count, connect(address)).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => last = error,
+            Err(elapsed) => last = elapsed.into(),
         }
     }
-    Err(refused)
+    Err(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    async fn first_of(ports: &[u16]) -> Result<u16, io::ErrorKind> {
+        let addresses = ports.iter().map(|&port| ([127, 0, 0, 1], port).into());
+        let connect = |address: SocketAddr| async move {
+            match address.port() {
+                1 => pending().await,
+                2 => Err(io::ErrorKind::ConnectionRefused.into()),
+                port => Ok(port),
+            }
+        };
+        let connected = first(addresses.collect(), SECOND * 12, connect).await;
+        connected.map_err(|error| error.kind())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn addresses_are_tried_in_turn_each_within_its_share() {
+        let start = Instant::now();
+        assert_eq!(first_of(&[3, 4]).await, Ok(3));
+        assert_eq!(first_of(&[2, 4]).await, Ok(4));
+        assert_eq!(start.elapsed(), Duration::ZERO);
+        assert_eq!(first_of(&[1, 2, 5]).await, Ok(5));
+        assert_eq!(start.elapsed().as_secs(), 4);
+        assert_eq!(
+            first_of(&[1, 2]).await,
+            Err(io::ErrorKind::ConnectionRefused)
+        );
+        assert_eq!(first_of(&[2, 1]).await, Err(io::ErrorKind::TimedOut));
+        assert_eq!(first_of(&[]).await, Err(io::ErrorKind::NotFound));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_looked_up_without_its_brackets() {
+        for (url, expected) in [
+            ("http://[::1]:80/", "::1"),
+            ("http://127.0.0.1/", "127.0.0.1"),
+            ("http://feed.test:80/", "feed.test"),
+        ] {
+            assert_eq!(host(&url.parse().unwrap()), expected);
+        }
+    }
 }

@@ -60,27 +60,9 @@ impl Exchange {
     /// The next piece of the body; `None` when it is complete.
     pub(super) fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
         self.driver.drive(cx);
-        if let Poll::Ready(data) = self.poll_body(cx) {
-            return Poll::Ready(data);
-        }
-        // The connection reads only once it is asked for more, as it was just now: what waits in the
-        // socket must be seen before the silence is believed.
-        self.driver.drive(cx);
-        self.poll_body(cx)
-    }
-
-    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Bytes>>> {
-        loop {
-            match ready!(Pin::new(&mut self.body).poll_frame(cx)).transpose() {
-                // Trailers mean nothing to an event stream.
-                Ok(Some(frame)) if frame.is_trailers() => {}
-                Ok(frame) => {
-                    let data = frame.and_then(|frame| frame.into_data().ok());
-                    return Poll::Ready(data.map(Ok));
-                }
-                Err(error) => return Poll::Ready(Some(Err(error))),
-            }
-        }
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // Trailers come last, and mean nothing to an event stream.
+        Poll::Ready(frame.and_then(|frame| frame.map(|it| it.into_data().ok()).transpose()))
     }
 }
 

@@ -89,7 +89,7 @@ fn without_dots(path: &str) -> String {
 /// What servers leave as it is, though no URL may have it, in percent-encoding.
 fn escape(location: &[u8]) -> String {
     let mut text = String::with_capacity(location.len());
-    for &byte in location.trim_ascii() {
+    for &byte in location {
         if byte.is_ascii_graphic() && !matches!(byte, b'"' | b'<' | b'>' | b'`') {
             text.push(char::from(byte));
         } else {

@@ -14,7 +14,7 @@ use super::{
 pub(super) struct Block {
     pub(super) max: usize,
     /// `None` is no `data` line at all, which is not the same as an empty one.
-    data: Option<Vec<u8>>,
+    data: Option<String>,
     event: Text,
     id: Option<Text>,
     /// The type of the event before, which most events share.
@@ -64,20 +64,21 @@ impl Block {
         let data = self.data.take()?;
         Some(MessageEvent {
             event,
-            data: text::from_utf8_lossy(data),
+            data,
             id: last_event_id.clone(),
         })
     }
 
     fn add_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
+        let value = text::from_utf8_lossy(value);
         let joint = usize::from(self.data.is_some());
         self.check(joint + value.len())?;
         match &mut self.data {
             // Most events have one line: not a byte more than it needs.
-            None => self.data = Some(value.to_vec()),
+            None => self.data = Some(value.into_owned()),
             Some(data) => {
-                data.push(b'\n');
-                data.extend_from_slice(value);
+                data.push('\n');
+                data.push_str(&value);
             }
         }
         Ok(())
@@ -91,7 +92,7 @@ impl Block {
     }
 
     fn check(&self, more: usize) -> Result<(), DecodeError> {
-        let data = self.data.as_ref().map_or(0, Vec::len);
+        let data = self.data.as_ref().map_or(0, String::len);
         let id = self.id.as_ref().map_or(0, Text::len);
         let length = data + self.event.len() + id + more;
         if length > self.max {

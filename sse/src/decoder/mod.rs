@@ -68,11 +68,12 @@ impl Decoder {
         self
     }
 
-    /// Bounds an event to so many bytes of data, type and id together, as they are received and
-    /// with a byte between two lines of data. Malformed bytes may take three times as many once
-    /// they are replaced.
+    /// Bounds an event to so many bytes of text: its data, and the type and the id that came with
+    /// it. A malformed byte may count three, for it is replaced by U+FFFD.
     ///
     /// Default is 8 MiB: two of the longest lines.
+    ///
+    /// It holds for blocks that fire nothing too.
     #[must_use]
     pub fn max_event(mut self, bytes: usize) -> Self {
         self.block.max = bytes;

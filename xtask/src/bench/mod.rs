@@ -19,13 +19,20 @@ struct Bench {
     count: fn(&Binary) -> Result<(), Error>,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "chain",
         about: "what an interceptor costs: time and allocations by depth",
         alone: || Binary::of_package("peristyle-core", "chain"),
         with_peers: || Binary::of_peers("chain"),
         count: instructions::run,
+    },
+    Bench {
+        name: "codec",
+        about: "what it costs to decode and encode events, by their size and that of the chunks",
+        alone: || Binary::of_floor("codec"),
+        with_peers: || Binary::of_peers("codec").with("--peers"),
+        count: |binary| requests::compare(binary, [2, 10], "pass"),
     },
     Bench {
         name: "http",

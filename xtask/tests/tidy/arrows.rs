@@ -59,6 +59,8 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "memchr",
             "peristyle-core",
             "pin-project-lite",
+            "serde",
+            "serde_json",
             "tokio",
         ],
     ),

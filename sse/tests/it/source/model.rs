@@ -222,3 +222,13 @@ async fn an_interim_response_is_passed_over() {
         "open, reconnecting: the server ended the stream"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn trailers_are_none_of_the_streams() {
+    let head = STREAM.replace("\r\n\r\n", "\r\ntransfer-encoding: chunked\r\n\r\n");
+    let event = "9\r\ndata: a\n\n\r\n";
+    assert_eq!(
+        outcome(format!("{head}{event}0\r\ndata: trailer\r\n\r\n")).await,
+        "open, message \"\" \"a\", reconnecting: the server ended the stream"
+    );
+}

@@ -128,6 +128,7 @@ async fn a_location_is_resolved_against_the_url_before_it() {
         ("/x/..", "http://feed.test/"),
         ("//other.test", "http://other.test/"),
         ("?z=../y", "http://feed.test/a/b?z=../y"),
+        ("x?y/../z?w", "http://feed.test/a/x?y/../z?w"),
         ("?", "http://feed.test/a/b?"),
         ("#fragment", "http://feed.test/a/b?c"),
         ("", "http://feed.test/a/b?c"),
@@ -172,6 +173,8 @@ async fn a_location_that_cannot_be_followed_is_tried_again_later() {
         "//",
         "http://other test/",
         "http://other.test:port/",
+        "http://other.test:65536/",
+        "http://:80/",
         "http://\u{e9}.test/",
     ] {
         let script = Script::new([redirect(302, location), stream("")]);
@@ -202,6 +205,7 @@ async fn credentials_stay_with_their_origin() {
         ("http://FEED.test:80/there", true),
         ("http://feed.test:81/there", false),
         ("https://feed.test/there", false),
+        ("https://feed.test:80/there", false),
         ("http://other.test/there", false),
         ("//other.feed.test/there", false),
     ] {

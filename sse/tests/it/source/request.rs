@@ -97,6 +97,12 @@ async fn an_id_that_no_header_can_carry_ends_the_source_rather_than_losing_its_p
             "end"
         ]
     );
+    let script = Script::new([stream("")]);
+    let source = script.builder(get(URL)).last_event_id("a\nx-other: b");
+    let played = play(&script, source.build().unwrap()).await;
+    let ended = ["error: last event id that no header can carry", "end"];
+    assert_eq!(played.updates, ended);
+    assert!(script.urls().is_empty());
 }
 
 #[test]

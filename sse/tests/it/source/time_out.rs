@@ -6,7 +6,7 @@ use http::Request;
 use tokio::time::{Instant, advance, timeout};
 
 use super::{
-    script::{Part, STREAM, Script, URL, get, opened, play, say, steps, told},
+    script::{Part, Script, URL, get, opened, play, say, steps, told},
     wire::Step,
 };
 
@@ -122,8 +122,7 @@ async fn for_ever_is_a_time_too() {
 
 #[tokio::test(start_paused = true)]
 async fn a_program_that_was_away_finds_what_was_sent_meanwhile() {
-    let script = Script::new([steps([
-        say(STREAM),
+    let script = Script::new([opened([
         say("data: a\n\n"),
         Step::Wait(SECOND * 30),
         say("data: b\n\n"),
@@ -135,7 +134,21 @@ async fn a_program_that_was_away_finds_what_was_sent_meanwhile() {
     advance(SECOND * 3600).await;
     let mut updates = source.updates();
     assert_eq!(told(updates.next().await.as_ref()), "message \"\" \"b\"");
-    assert_eq!(script.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_program_is_not_taken_for_a_silent_server() {
+    let texts = ["a", "b", "c", "d", "e"];
+    let sent = texts.map(|text| say(&format!("data: {text}\n\n")));
+    let script = Script::new([opened(sent.into_iter().chain([Step::Hang]))]);
+    let mut source = script.source();
+    let mut updates = source.updates();
+    assert_eq!(told(updates.next().await.as_ref()), "open");
+    for text in texts {
+        advance(SECOND * 3600).await;
+        let update = told(updates.next().await.as_ref());
+        assert_eq!(update, format!("message \"\" \"{text}\""));
+    }
 }
 
 #[tokio::test(start_paused = true)]
