@@ -32,6 +32,7 @@
 //!
 //! | feature | brings |
 //! |---|---|
+//! | `client` | `client::EventSource`, which follows an event stream from a Rust program |
 //! | `json` | `Event::json` and `EventBuilder::build_json`: data as JSON |
 //!
 //! None is on by default.
@@ -44,6 +45,8 @@ extern crate self as peristyle_sse;
 
 mod alarm;
 mod body;
+#[cfg(feature = "client")]
+pub mod client;
 mod decoder;
 mod drain;
 mod event;

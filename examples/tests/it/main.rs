@@ -1,6 +1,8 @@
 //! Each example does what it says, and nginx passes on what it pushes.
 
+mod binary;
 mod errors;
+mod follow;
 mod hello;
 mod in_axum;
 mod live_feed;

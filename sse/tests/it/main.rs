@@ -15,5 +15,7 @@ mod event_reader;
 mod keep_alive;
 mod reading;
 mod response;
+#[cfg(feature = "client")]
+mod source;
 mod twin;
 mod writing;

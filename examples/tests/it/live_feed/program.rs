@@ -1,15 +1,16 @@
 //! The example as a process, and plain HTTP/1.1 over sockets.
 
 use std::{
-    env,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio},
-    sync::{Once, mpsc},
+    sync::{OnceLock, mpsc},
     thread,
     time::Duration,
 };
+
+use crate::binary;
 
 /// Only a hang takes this long.
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
@@ -113,23 +114,9 @@ pub(crate) fn lines(output: impl Read + Send + 'static) -> Lines {
     rx
 }
 
-/// `target/PROFILE/examples/live_feed`, as this test is `target/PROFILE/deps/it-…`.
 fn binary() -> PathBuf {
-    static BUILT: Once = Once::new();
-    let test = env::current_exe().unwrap();
-    let profile = test.ancestors().nth(2).unwrap();
-    BUILT.call_once(|| build(profile));
-    profile.join("examples").join("live_feed")
-}
-
-/// `cargo test --test it` does not build the examples: a binary that is there may be of yesterday.
-fn build(profile: &Path) {
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", env!("CARGO_PKG_NAME")]);
-    cargo.args(["--example", "live_feed", "--target-dir"]);
-    cargo.arg(profile.parent().unwrap());
-    cargo.args(profile.ends_with("release").then_some("--release"));
-    assert!(cargo.status().unwrap().success(), "the example builds");
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| binary::build("live_feed")).clone()
 }
 
 pub(crate) fn publish(address: &str, message: &[u8]) -> String {
