@@ -27,6 +27,9 @@
 //! # }
 //! ```
 //!
+//! A client that comes back says where it was: [`LastEventId`]. One that has all is told so by
+//! [`finished`], and one that cannot be served yet by [`Unavailable`].
+//!
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
 //! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
 //!
@@ -37,12 +40,16 @@ mod body;
 mod drain;
 mod event;
 mod keep_alive;
+mod last_event_id;
 mod stream;
+mod unavailable;
 
 pub use self::{
     body::EventBody,
     drain::Drain,
     event::{Event, EventBuilder, InvalidEvent},
     keep_alive::{InvalidKeepAlive, KeepAlive},
-    stream::{EventStream, channel, produce},
+    last_event_id::LastEventId,
+    stream::{EventStream, MEDIA_TYPE, channel, produce},
+    unavailable::{Unavailable, finished},
 };

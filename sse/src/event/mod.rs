@@ -12,7 +12,7 @@ use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 
-use self::builder::write_retry;
+pub(crate) use self::{builder::write_retry, id::is_id};
 
 pub use self::{builder::EventBuilder, error::InvalidEvent};
 

@@ -7,4 +7,6 @@ mod drain;
 mod end;
 mod event;
 mod keep_alive;
+mod last_event_id;
 mod response;
+mod unavailable;
