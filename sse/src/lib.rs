@@ -50,6 +50,6 @@ pub use self::{
     event::{Event, EventBuilder, InvalidEvent},
     keep_alive::{InvalidKeepAlive, KeepAlive},
     last_event_id::LastEventId,
-    stream::{EventStream, MEDIA_TYPE, channel, produce},
+    stream::{CONTENT_TYPE, EventStream, channel, produce},
     unavailable::{Unavailable, finished},
 };

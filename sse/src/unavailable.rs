@@ -11,10 +11,10 @@ use std::{
 use fastrand::Rng;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
+    header::{self, ACCEPT, CACHE_CONTROL, RETRY_AFTER, USER_AGENT},
 };
 
-use crate::{Event, MEDIA_TYPE, event::write_retry, stream::CONTENT_TYPE_VALUE};
+use crate::{CONTENT_TYPE, Event, event::write_retry};
 
 /// Tells the client that there will be no more events: 204, on which an `EventSource` does not come
 /// back (WHATWG HTML §9.2.3, "Processing model").
@@ -137,8 +137,9 @@ impl Unavailable {
 
     fn empty_stream(&self) -> Response<String> {
         let mut response = answer(StatusCode::OK);
-        let content_type = HeaderValue::from_static(CONTENT_TYPE_VALUE);
-        response.headers_mut().insert(CONTENT_TYPE, content_type);
+        let content_type = HeaderValue::from_static(CONTENT_TYPE);
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
         *response.body_mut() = self.pieces();
         response
     }
@@ -203,9 +204,15 @@ const SEC_FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 fn is_event_source(request: &HeaderMap) -> bool {
     let mut accepted = request.get_all(ACCEPT).iter();
     let only = accepted.next().filter(|_| accepted.next().is_none());
-    let events = only.is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(MEDIA_TYPE.as_bytes()));
+    let events = only.is_some_and(|only| is_media_type(only.as_bytes()));
     let agent = request.get(USER_AGENT).map(HeaderValue::as_bytes);
     let browser = request.contains_key(SEC_FETCH_MODE)
         || agent.is_some_and(|agent| agent.starts_with(b"Mozilla/"));
     events && browser
+}
+
+/// Exactly that of event streams.
+fn is_media_type(accepted: &[u8]) -> bool {
+    let own = CONTENT_TYPE.split(';').next().unwrap_or_default();
+    accepted.eq_ignore_ascii_case(own.as_bytes())
 }

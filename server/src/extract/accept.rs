@@ -43,8 +43,8 @@ impl Accept {
     /// The one of the offers that the client prefers, each with its media type: the one of the highest quality; among equals the
     /// one that is asked for more exactly, as `text/html` in `text/html, */*`; then the first. Without an `Accept` it is the first.
     ///
-    /// A media type has no parameters here: `text/plain`, not `text/plain; charset=utf-8`. The same value may be offered under
-    /// several.
+    /// An offer may be a whole content type, such as `text/csv; charset=utf-8`: its parameters are not compared. The same value may
+    /// be offered under several.
     ///
     /// # Errors
     ///
@@ -107,7 +107,9 @@ fn choose<T: Copy, const N: usize>(
     offers: [(T, &str); N],
 ) -> Result<T, NotAcceptable> {
     accept::choose(request, offers).ok_or_else(|| NotAcceptable {
-        offers: offers.map(|(_, offer)| offer.to_owned()).into(),
+        offers: offers
+            .map(|(_, offer)| accept::essence(offer).to_owned())
+            .into(),
     })
 }
 
@@ -120,7 +122,7 @@ pub struct NotAcceptable {
 }
 
 impl NotAcceptable {
-    /// The media types that were offered, in their order.
+    /// The media types that were offered, in their order and without parameters.
     pub fn offers(&self) -> impl Iterator<Item = &str> {
         self.offers.iter().map(String::as_str)
     }

@@ -43,8 +43,8 @@ use crate::{Context, Exchange, IntoResponse, Response, problem};
 ///
 /// # What remains
 ///
-/// Statuses that blame the request (400, 401, 404, 406, 414, 431) and the 500 of a handler that fails are answered as they are:
-/// a client that comes back would meet them again. Where the server answers nothing, and closes the connection or never accepts
+/// Statuses that blame the request (400, 401, 404, 406, 408 for a head that does not end, 414, 431) and the 500 of a handler that
+/// fails are answered as they are: a client that comes back would meet them again. Where the server answers nothing, and closes the connection or never accepts
 /// it, as at its limit of connections, at the end of its grace or of a time-out, an `EventSource` comes back by itself.
 ///
 /// [`ConcurrencyLimit`]: super::ConcurrencyLimit

@@ -9,7 +9,10 @@ use serde_json::{Value, json};
 
 const EVENTS: &str = "text/event-stream";
 const LINES: &str = "application/x-ndjson";
-const OFFERS: [(&str, &str); 2] = [("events", EVENTS), ("lines", LINES)];
+const OFFERS: [(&str, &str); 2] = [
+    ("events", "text/event-stream; charset=utf-8"),
+    ("lines", LINES),
+];
 
 /// The same, as an argument and of the context.
 fn negotiating() -> [Link<Exchange>; 2] {
