@@ -55,17 +55,17 @@ impl Drop for Step {
 impl Steps {
     fn of_a_job() -> (Self, Job) {
         let may_go_on = Arc::new(Semaphore::new(0));
-        let (begin, begun) = mpsc::channel(16);
+        let (tell, begun) = mpsc::channel(16);
         let (abandon, abandoned) = mpsc::channel(16);
         let gate = Arc::clone(&may_go_on);
         let work = move |number| -> peristyle::BoxFuture<'static, Result<(), BoxError>> {
-            let (gate, begin) = (Arc::clone(&gate), begin.clone());
+            let (gate, tell) = (Arc::clone(&gate), tell.clone());
             let step = Step {
                 number: Some(number),
                 abandoned: abandon.clone(),
             };
             Box::pin(async move {
-                begin.send(number).await?;
+                tell.send(number).await?;
                 gate.acquire_owned().await?.forget();
                 step.done();
                 match number {

@@ -32,12 +32,12 @@ impl Running {
         let server = Server::bind("127.0.0.1:0").await.expect("a free port");
         let server = set(server);
         let address = server.local_addr().expect("its address");
-        let (end, ended) = oneshot::channel();
+        let (end, told) = oneshot::channel();
         let mut serving = JoinSet::new();
         serving.spawn(async move {
-            let end = async { drop(ended.await) };
-            let served = server.serve_until(router, end).await;
-            served.expect("it serves to its end");
+            let end = async { drop(told.await) };
+            let ended = server.serve_until(router, end).await;
+            ended.expect("it serves to its end");
         });
         Self {
             address,
