@@ -13,13 +13,21 @@ use peristyle::{
     BoxError, End, Link,
     channel::{Receiver, Sender},
     handler,
-    server::{self, Context, Exit, IntoResponse, Router, Routes, Server, interceptors::Cors},
-    sse::{self, Drain, Event, EventStream, LastEventId},
+    server::{self, Context, Exit, Html, IntoResponse, Router, Routes, Server, interceptors::Cors},
+    sse::{self, Drain, Event, EventStream, LastEventId, Unavailable},
     streaming,
 };
-use tokio::{net::TcpStream, sync::mpsc, task::JoinSet};
+use tokio::{
+    net::TcpStream,
+    sync::mpsc,
+    task::{JoinSet, spawn_blocking},
+};
 
-use crate::wire::{Running, soon};
+use crate::{
+    live_feed::browser::Browser,
+    tool,
+    wire::{Running, soon},
+};
 
 #[derive(Clone, Copy, Debug)]
 enum Version {
@@ -377,6 +385,40 @@ async fn a_page_of_another_origin_may_ask_to_go_on_and_does() -> Result<(), BoxE
         let expected = format!("{OPENED}id: 2\ndata: 2\n\nid: 3\ndata: 3\n\n");
         assert_eq!((events, whole), (expected, true));
     }
+    server.ended().await;
+    Ok(())
+}
+
+/// Counts how often it lost its connection; one that is refused for good is not among them.
+const PAGE: &str = "<!doctype html><p id=lost>0</p><script>
+const source = new EventSource('/events');
+source.onerror = () => {
+    if (source.readyState === EventSource.CONNECTING) document.querySelector('#lost').textContent++;
+};
+</script>";
+
+/// Its own delay is of some seconds. That of the server has no blank line after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_comes_back_to_an_unavailable_server_after_the_delay_that_it_was_told()
+-> Result<(), BoxError> {
+    let Some(chromium) = tool::require("chromium") else {
+        return Ok(());
+    };
+    let unavailable = Unavailable::new().after(Duration::from_millis(1));
+    let unavailable = unavailable.spread(Duration::ZERO);
+    let answer = move |cx: &mut Context| unavailable.answer(cx.headers());
+    let router = Routes::new()
+        .get("/", handler(|_: &mut Context| Html(PAGE)))
+        .get("/events", handler(answer))
+        .build()?;
+    let server = Running::start(router).await;
+    let page = format!("http://{}/", server.address);
+    let comes_back = move || {
+        let mut browser = Browser::start(&chromium);
+        browser.open(&page);
+        browser.wait_for("document.querySelector('#lost')?.textContent >= 40");
+    };
+    spawn_blocking(comes_back).await?;
     server.ended().await;
     Ok(())
 }
