@@ -8,7 +8,8 @@ use http::{HeaderMap, header::ACCEPT};
 /// Without an `Accept` it is the first. It is `None` when nothing that is offered is acceptable, and when the header is not
 /// well-formed.
 ///
-/// An offer has no parameters. A range that has some asks for a variant, and counts for the type when no other range names it.
+/// Parameters of an offer are not compared. A range that has some asks for a variant, and counts for the type when no other range
+/// names it.
 pub(crate) fn choose<T: Copy, const N: usize>(
     request: &HeaderMap,
     offers: [(T, &str); N],
@@ -35,6 +36,12 @@ pub(crate) fn choose<T: Copy, const N: usize>(
         .rev()
         .max_by_key(|(_, wish)| (wish.quality, wish.exactness))?;
     Some(best.0)
+}
+
+/// A media type without its parameters.
+pub(crate) fn essence(media_type: &str) -> &str {
+    let essence = media_type.split(';').next();
+    essence.unwrap_or_default().trim_ascii()
 }
 
 /// What an `Accept` says of one media type. The greatest counts: the most exact, and of these the kindest.
@@ -89,7 +96,7 @@ impl<'a> Range<'a> {
     }
 
     fn wish_for(&self, media_type: &str) -> Option<Wish> {
-        let (main, sub) = media_type.split_once('/')?;
+        let (main, sub) = essence(media_type).split_once('/')?;
         let same_main = self.main.eq_ignore_ascii_case(main);
         let same_sub = self.sub.eq_ignore_ascii_case(sub);
         let exactness = match (self.main, self.sub) {
@@ -228,6 +235,19 @@ mod tests {
             ("application/json, text/plain, */*", "json"),
         ] {
             assert_eq!(chosen(&[accept]).unwrap_or("none"), expected, "{accept}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_an_offer_are_not_compared() {
+        let offers = [("csv", "text/csv; charset=utf-8"), ("none", "")];
+        for (accept, expected) in [
+            ("text/csv", Some("csv")),
+            ("text/csv;charset=ascii", Some("csv")),
+            ("text/plain", None),
+        ] {
+            let accept = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(accept))]);
+            assert_eq!(choose(&accept, offers), expected);
         }
     }
 

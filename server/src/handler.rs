@@ -67,7 +67,7 @@ pub fn handler<M: 'static, F: Handler<M>>(f: F) -> Link<Exchange> {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a handler",
     label = "not a handler",
-    note = "write a `fn` or `async fn` of `cx: &mut Context` alone, or of 0 to 12 arguments that each are `FromExchange`: `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `Multipart`, `State<T>`, `Headers`, `Cookies`, `Bytes`, `String`, `RequestBody`, or a type of yours",
+    note = "write a `fn` or `async fn` of `cx: &mut Context` alone, or of 0 to 12 arguments that each are `FromExchange`: `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `Multipart`, `State<T>`, `Headers`, `Accept`, `Uri`, `Cookies`, `Bytes`, `String`, `RequestBody`, or a type of yours",
     note = "`T` is `serde::de::DeserializeOwned`, and of `State<T>` it is `Send + Sync`",
     note = "it returns what is `IntoResponse`: `()`, text, bytes, a `StatusCode`, `Json`, a `Result` of these, ...",
     note = "it is `Send` and `Sync`, and the future of an `async` one is `Send`: nothing that is not may be held across an `.await`"

@@ -59,7 +59,7 @@ impl Interrupts {
 
     /// When the server shuts down and little is left of its [grace](crate::Server::grace): a tenth, at most a second. Default is
     /// to be cut off when the grace has passed. The response is a 503 with a `Retry-After` of 1 second, which is not logged as an
-    /// error.
+    /// error; a browser's `EventSource` needs [another](crate::interceptors::WhenUnavailable).
     #[must_use]
     pub fn on_shutdown(mut self) -> Self {
         self.shutdown = true;

@@ -108,7 +108,8 @@ pub use self::{
     ended::{Ended, Exit},
     exchange::{Context, Exchange},
     extract::{
-        Cookies, Field, Form, FromExchange, Headers, Multipart, Part, Path, Query, Rejection, State,
+        Accept, Cookies, Field, Form, FromExchange, Headers, Multipart, NotAcceptable, Part, Path,
+        Query, Rejection, State,
     },
     handler::{Handler, OfContext, handler},
     interrupts::{Interrupted, Interrupts},

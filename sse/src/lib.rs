@@ -27,6 +27,9 @@
 //! # }
 //! ```
 //!
+//! A client that comes back says where it was: [`LastEventId`]. One that has all is told so by
+//! [`finished`], and one that cannot be served yet by [`Unavailable`].
+//!
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
 //! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
 //!
@@ -51,11 +54,13 @@ mod decoder;
 mod drain;
 mod event;
 mod keep_alive;
+mod last_event_id;
 #[cfg(any(test, fuzzing))]
 #[path = "../tests/laws/mod.rs"]
 #[doc(hidden)]
 pub mod laws;
 mod stream;
+mod unavailable;
 
 #[cfg(feature = "json")]
 pub use self::event::JsonError;
@@ -65,5 +70,7 @@ pub use self::{
     drain::Drain,
     event::{Event, EventBuilder, EventWriter, InvalidEvent},
     keep_alive::{InvalidKeepAlive, KeepAlive},
-    stream::{EventStream, channel, produce},
+    last_event_id::LastEventId,
+    stream::{CONTENT_TYPE, EventStream, channel, produce},
+    unavailable::{Unavailable, finished},
 };

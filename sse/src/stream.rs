@@ -5,7 +5,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 use futures_core::Stream;
 use http::{
     HeaderName, HeaderValue, Response,
-    header::{CACHE_CONTROL, CONTENT_TYPE},
+    header::{self, CACHE_CONTROL},
 };
 use peristyle_core::{
     BoxError, Control, End, IntoOutcome,
@@ -209,8 +209,11 @@ impl<S> EventStream<S> {
     }
 }
 
+/// The content type of event streams. UTF-8 is the only charset they have (WHATWG HTML §9.2.5).
+pub const CONTENT_TYPE: &str = "text/event-stream; charset=utf-8";
+
 const HEADERS: [(HeaderName, &str); 3] = [
-    (CONTENT_TYPE, "text/event-stream; charset=utf-8"),
+    (header::CONTENT_TYPE, CONTENT_TYPE),
     // A proxy that compresses holds events back (RFC 9111 §5.2.2.6, "no-transform").
     (CACHE_CONTROL, "no-cache, no-transform"),
     (HeaderName::from_static("x-accel-buffering"), "no"),

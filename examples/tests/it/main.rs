@@ -2,11 +2,14 @@
 
 mod binary;
 mod errors;
+mod events;
 mod follow;
 mod hello;
 mod in_axum;
 mod live_feed;
+mod llm_tokens;
 mod order;
+mod progress;
 mod proxy;
 mod stream_lines;
 mod takes_time;
@@ -14,4 +17,5 @@ mod tls;
 mod tool;
 mod tower;
 mod upload;
+mod wire;
 mod without_http;

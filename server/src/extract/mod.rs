@@ -2,6 +2,7 @@
 //!
 //! A failed extraction raises a [`Rejection`], which knows its status, the part of the request, the field and the argument.
 
+mod accept;
 mod body;
 mod bytes;
 mod content_type;
@@ -19,6 +20,7 @@ mod state;
 mod string;
 #[cfg(feature = "typed-header")]
 mod typed_header;
+mod uri;
 
 use std::future::Future;
 
@@ -30,6 +32,7 @@ pub(crate) use self::state::States;
 #[cfg(feature = "typed-header")]
 pub use self::typed_header::TypedHeader;
 pub use self::{
+    accept::{Accept, NotAcceptable},
     cookies::Cookies,
     form::Form,
     headers::Headers,
@@ -47,6 +50,8 @@ pub use self::{
 /// | [`Path<T>`](Path) | the parameters of the route's pattern | 400 |
 /// | [`Query<T>`](Query) | the query | 400 |
 /// | [`Headers`], [`Cookies`] | the headers | |
+/// | [`Accept`] | the header `Accept`; [choosing](Accept::choose) may fail with 406 | |
+/// | [`Uri`](http::Uri) | the request's target | |
 /// | `TypedHeader<T>` (feature `typed-header`) | one header | 400 |
 /// | [`State<T>`](State) | what [`Routes::state`](crate::Routes::state) was given | 500 |
 /// | [`Json<T>`](crate::Json), [`Form<T>`](Form) | the body | 400, 413, 415, 422 |
@@ -92,7 +97,7 @@ pub use self::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be extracted from an exchange",
     label = "not an extractor",
-    note = "take `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `Multipart`, `State<T>`, `Headers`, `Cookies`, `Bytes`, `String`, `RequestBody`, or implement `FromExchange` for `{Self}`"
+    note = "take `Path<T>`, `Query<T>`, `Json<T>`, `Form<T>`, `Multipart`, `State<T>`, `Headers`, `Accept`, `Uri`, `Cookies`, `Bytes`, `String`, `RequestBody`, or implement `FromExchange` for `{Self}`"
 )]
 pub trait FromExchange: Sized + Send {
     /// Makes the argument. Implementations write `async fn`; the future must be `Send`.

@@ -17,7 +17,8 @@ use super::random::Numbers;
 use crate::{Body, Context, Exchange, Problem};
 
 /// An interceptor that lets so many requests inside at a time. Some more can wait for their turn; what comes beyond is refused at
-/// once, with 503 and a `Retry-After`: it is better to serve some in time than all too late.
+/// once, with 503 and a `Retry-After`: it is better to serve some in time than all too late. For clients that a 503 would harm, such
+/// as a browser's `EventSource`, see [`WhenUnavailable`](super::WhenUnavailable).
 ///
 /// A request is inside from here until it is on its way back, whether it failed or not, or its client has left. Clones count
 /// together, and so does one that is used on several routes. Who waits does so in the order of coming, for as long as the client

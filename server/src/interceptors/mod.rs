@@ -8,6 +8,7 @@
 //! | [`TraceContext`] | before anything that logs or calls other services |
 //! | [`SecurityHeaders`] | around all that may answer, refusals and preflights included |
 //! | [`Cors`] | before what refuses: a browser hides a 503 without its headers from the page; a preflight takes no permit |
+//! | [`WhenUnavailable`] | outside of what refuses, and inside of [`Cors`], whose headers its answer needs too |
 //! | [`ConcurrencyLimit`] | before any work is done, and outside of [`Interrupts`](crate::Interrupts), so that waiting in the queue is not counted as work |
 //! | `Compression` | inside of what bounds the work, since compressing is work; outside of all that makes or changes a response, errors included |
 //! | [`Interrupts`](crate::Interrupts) | the time-out of handlers: inside of what must not be cut short, outside of all that may wait for others |
@@ -52,6 +53,7 @@ mod request_id;
 pub(crate) mod request_span;
 mod security_headers;
 mod trace_context;
+mod when_unavailable;
 
 use http::{
     HeaderMap, HeaderValue,
@@ -73,6 +75,7 @@ pub use self::{
     request_span::RequestSpan,
     security_headers::{Framing, SecurityHeaders},
     trace_context::{Trace, TraceContext},
+    when_unavailable::WhenUnavailable,
 };
 #[cfg(feature = "compression")]
 pub use self::{coding::Coding, compression::Compression, decompression::Decompression};

@@ -8,7 +8,7 @@ use tracing::field::display;
 
 use super::{Format, Problem};
 use crate::{
-    BodyError, Context, Exchange, Interrupted, Rejection, Response, causes::Causes,
+    BodyError, Context, Exchange, Interrupted, NotAcceptable, Rejection, Response, causes::Causes,
     interceptors::vary,
 };
 
@@ -21,8 +21,8 @@ pub(crate) enum Internals {
 }
 
 /// The interceptor that answers every error that reaches it: a [`Problem`] as it is, an argument that could
-/// not be extracted as its [`Rejection`] says, a request body that could not be read with 413 or 400, a stage that was
-/// [`Interrupted`] with 503, anything else with 500.
+/// not be extracted as its [`Rejection`] says, a request body that could not be read with 413 or 400, a request
+/// that accepts nothing of what was offered with 406, a stage that was [`Interrupted`] with 503, anything else with 500.
 pub(crate) fn errors(internals: Internals) -> Link<Exchange> {
     let answer = move |cx: &mut Context, error: Error| {
         let response = Failures::new(cx, internals).answer(&error);
@@ -41,6 +41,9 @@ pub(crate) fn of(error: &Error) -> Problem {
     }
     if let Some(rejection) = error.downcast_ref::<Rejection>() {
         return rejection.problem();
+    }
+    if let Some(error) = error.downcast_ref::<NotAcceptable>() {
+        return error.problem();
     }
     match error.downcast_ref::<Interrupted>() {
         Some(interrupted) => interrupted.problem(),

@@ -20,8 +20,8 @@ use crate::{IntoResponse, Response};
 /// An error that knows how to appear as a response.
 ///
 /// Return one from a handler or a stage to answer with it. Of other errors, an argument that could not be extracted is answered
-/// as its [`Rejection`](crate::Rejection) says, a request body that could not be read with 413 or 400, and a stage that was
-/// [`Interrupted`](crate::Interrupted) with 503. An error of any other type is a 500 that says nothing of what went wrong
+/// as its [`Rejection`](crate::Rejection) says, a request body that could not be read with 413 or 400, a request that accepts
+/// nothing of what was [offered](crate::NotAcceptable) with 406, and a stage that was [`Interrupted`](crate::Interrupted) with 503. An error of any other type is a 500 that says nothing of what went wrong
 /// inside, unless the router is for [development](crate::Router::development). So is a problem that another error holds, such
 /// as an `anyhow::Error`.
 ///

@@ -14,6 +14,7 @@ mod ended;
 mod errors;
 mod exchange;
 mod extract;
+mod extract_accept;
 mod extract_bodies;
 mod extract_failures;
 mod extract_multipart;

@@ -177,7 +177,7 @@ impl<'a> EventBuilder<'a> {
 }
 
 /// The line that asks clients to wait for `delay` before they reconnect.
-pub(super) fn write_retry(out: &mut impl Write, delay: Duration) -> fmt::Result {
+pub(crate) fn write_retry(out: &mut impl Write, delay: Duration) -> fmt::Result {
     let millis = delay.as_nanos().div_ceil(1_000_000);
     writeln!(out, "retry: {}", u64::try_from(millis).unwrap_or(u64::MAX))
 }

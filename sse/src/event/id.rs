@@ -31,6 +31,11 @@ impl<'a> Id<'a> {
     }
 }
 
+/// Whether an event can have this id.
+pub(crate) fn is_id(text: &str) -> bool {
+    check_standard(text).is_ok()
+}
+
 fn check_standard(id: &str) -> Result<(), InvalidEvent> {
     if lines::has_break(id) {
         return Err(Kind::IdLineBreak.into());

@@ -18,7 +18,7 @@ use std::{
 
 use bytes::Bytes;
 
-use self::builder::write_retry;
+pub(crate) use self::{builder::write_retry, id::is_id};
 
 #[cfg(feature = "json")]
 pub use self::json::JsonError;

@@ -13,8 +13,10 @@ mod end;
 mod event;
 mod event_reader;
 mod keep_alive;
-mod reading;
+mod last_event_id;
 mod response;
+mod unavailable;
+mod reading;
 #[cfg(feature = "client")]
 mod source;
 mod twin;

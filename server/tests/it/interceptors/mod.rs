@@ -16,6 +16,7 @@ mod request_id;
 mod request_span;
 mod security_headers;
 mod trace_context;
+mod when_unavailable;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 use peristyle_core::{Chain, Link, before, handler};
