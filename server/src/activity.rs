@@ -44,6 +44,10 @@ struct State {
     receiving: AtomicBool,
     /// The connection is not fit for another request.
     ends: AtomicBool,
+    /// The end of the connection is all that tells the end of the last response.
+    by_close: AtomicBool,
+    /// A response has failed, and waits until all before is written.
+    failing: AtomicBool,
     flush: Mutex<Flush>,
     flushed: Arc<Notify>,
     streams: Streams,
@@ -171,6 +175,24 @@ impl Activity {
         })
     }
 
+    /// Sets whether the end of the connection is all that tells the end of the response that comes.
+    pub(crate) fn set_delimited_by_close(&self, by_close: bool) {
+        if let Some(state) = &self.0 {
+            state.by_close.store(by_close, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_delimited_by_close(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.by_close.load(Ordering::Relaxed))
+    }
+
+    /// Whether a response has failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.failing.load(Ordering::Relaxed))
+    }
+
     /// This side gives the connection up; what is open ends for this reason.
     pub(crate) fn give_up(&self, exit: Exit, why: End) {
         let Some(state) = &self.0 else { return };
@@ -192,11 +214,12 @@ impl Activity {
         }
     }
 
-    /// The next flush to end.
+    /// The next flush to end, after which a response fails.
     pub(crate) fn next_flush(&self) -> BoxFuture<'static, ()> {
         let Some(state) = &self.0 else {
             return Box::pin(std::future::ready(()));
         };
+        state.failing.store(true, Ordering::Relaxed);
         let flushed = Arc::clone(&state.flushed).notified_owned();
         let connection = lock(&state.flush).connection.clone();
         connection.iter().for_each(Waker::wake_by_ref);

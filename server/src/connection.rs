@@ -37,6 +37,7 @@ use crate::{
     patience::Patience,
     progress,
     request_body::Arriving,
+    reset::Reset,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -106,7 +107,7 @@ pub(crate) async fn serve<I>(
     limits: Limits,
     host: Host,
 ) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted = Instant::now();
     let shutdown = host.shutdown.clone();
@@ -166,7 +167,7 @@ impl Connection<'_> {
         accepted: Instant,
     ) -> hyper::Result<()>
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.limits;
         let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
@@ -179,7 +180,7 @@ impl Connection<'_> {
 
     async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges) -> hyper::Result<()>
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let tasks = Tasks::default();
         let executor = tasks.executor(self.limits.write_timeout);
@@ -298,7 +299,7 @@ impl Service<Request<Incoming>> for Exchanges {
         let serving = &self.0;
         let (ongoing, line) = serving.activity.begin();
         let to_head = *request.method() == Method::HEAD;
-        let keeps_alive = request.version() < Version::HTTP_2;
+        let version = request.version();
         let state = match serving.refuses(&request) {
             Some(status) => State::Refused(Some(serving.refuse(status, request.headers()))),
             None => State::Answering(serving.answer(request, line)),
@@ -306,7 +307,7 @@ impl Service<Request<Incoming>> for Exchanges {
         Exchanging {
             state,
             to_head,
-            keeps_alive,
+            version,
             ongoing: Some(ongoing),
         }
     }
@@ -316,8 +317,7 @@ impl Service<Request<Incoming>> for Exchanges {
 struct Exchanging {
     state: State,
     to_head: bool,
-    /// Over HTTP/1.1 the response may say that it is the last.
-    keeps_alive: bool,
+    version: Version,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
     ongoing: Option<Ongoing>,
 }
@@ -338,11 +338,18 @@ impl Future for Exchanging {
             State::Refused(refusal) => refusal.take().expect("polled once"),
             State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
         };
-        if this.keeps_alive && ongoing.activity().ends_keep_alive() {
+        // Over HTTP/1.1 the response may say that it is the last.
+        if this.version < Version::HTTP_2 && ongoing.activity().ends_keep_alive() {
             close(&mut response);
         }
         let ongoing = this.ongoing.take().expect("polled until it is ready");
+        let activity = ongoing.activity().clone();
         let outgoing = Outgoing::respond(response, &id, this.to_head, ongoing);
+        // HTTP/1.0 has no chunks.
+        let by_close = this.version < Version::HTTP_11
+            && !this.to_head
+            && outgoing.body().is_of_unknown_length();
+        activity.set_delimited_by_close(by_close);
         Poll::Ready(Ok(outgoing))
     }
 }

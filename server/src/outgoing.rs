@@ -82,6 +82,11 @@ impl Outgoing {
         Poll::Ready(Ok(Some(Frame::data(piece))))
     }
 
+    /// Whether nothing before its end says how long it is.
+    pub(crate) fn is_of_unknown_length(&self) -> bool {
+        !self.is_end_stream() && self.size_hint().exact().is_none()
+    }
+
     /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
     fn is_complete(&self) -> bool {
         let declared = self.left == Some(0) && self.rest.is_empty();
