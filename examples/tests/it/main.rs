@@ -1,11 +1,16 @@
-//! Each example does what it says, and nginx passes on what it pushes.
+//! Each example does what it says, and what others wrote (browsers, proxies, clients, parsers) reads what the server pushes.
 
+mod browser;
+mod cut_off;
 mod errors;
+mod folder;
 mod hello;
 mod in_axum;
 mod live_feed;
+mod nginx;
 mod order;
 mod proxy;
+mod serving;
 mod stream_lines;
 mod takes_time;
 mod tls;
