@@ -6,9 +6,45 @@ use std::{
     sync::OnceLock,
 };
 
-use peristyle_server::laws::Law;
+use peristyle_server::laws as server;
+use peristyle_sse::laws as sse;
 
 static LAW: OnceLock<Law> = OnceLock::new();
+
+/// Of one crate or another, each of which has a type of its own for it.
+#[derive(Debug)]
+struct Law {
+    holds: fn(&[u8]),
+    seeds: Vec<Vec<u8>>,
+    words: &'static [&'static str],
+}
+
+impl Law {
+    fn named(name: &str) -> Option<Self> {
+        let server = server::Law::named(name).map(Self::from);
+        server.or_else(|| sse::Law::named(name).map(Self::from))
+    }
+}
+
+impl From<server::Law> for Law {
+    fn from(law: server::Law) -> Self {
+        Self {
+            holds: law.holds,
+            seeds: law.seeds,
+            words: law.words,
+        }
+    }
+}
+
+impl From<sse::Law> for Law {
+    fn from(law: sse::Law) -> Self {
+        Self {
+            holds: law.holds,
+            seeds: law.seeds,
+            words: law.words,
+        }
+    }
+}
 
 /// Chooses the law. Its seeds are written into the folder `FUZZ_SEEDS` and its words into the file `FUZZ_WORDS`, if these are
 /// set, before libFuzzer reads them.

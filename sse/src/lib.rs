@@ -30,19 +30,37 @@
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
 //! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
 //!
+//! | feature | brings |
+//! |---|---|
+//! | `json` | `Event::json` and `EventBuilder::build_json`: data as JSON |
+//!
+//! None is on by default.
+//!
 //! [standard]: https://html.spec.whatwg.org/multipage/server-sent-events.html
+
+// Files of the tests are compiled here too, for the laws.
+#[cfg(any(test, fuzzing))]
+extern crate self as peristyle_sse;
 
 mod alarm;
 mod body;
+mod decoder;
 mod drain;
 mod event;
 mod keep_alive;
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/laws/mod.rs"]
+#[doc(hidden)]
+pub mod laws;
 mod stream;
 
+#[cfg(feature = "json")]
+pub use self::event::JsonError;
 pub use self::{
     body::EventBody,
+    decoder::{DecodeError, Decoder, EventReader, MessageEvent, ReadError},
     drain::Drain,
-    event::{Event, EventBuilder, InvalidEvent},
+    event::{Event, EventBuilder, EventWriter, InvalidEvent},
     keep_alive::{InvalidKeepAlive, KeepAlive},
     stream::{EventStream, channel, produce},
 };

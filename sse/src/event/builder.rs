@@ -6,11 +6,14 @@ use std::{
 };
 
 use super::{
-    Event,
+    Event, EventWriter,
     error::{InvalidEvent, Kind},
     id::Id,
     lines::{has_break, lines},
 };
+
+/// What a line of data begins with.
+pub(super) const DATA: &str = "data: ";
 
 /// An [`Event`] to be put together field by field, in any order of calls.
 ///
@@ -101,25 +104,46 @@ impl<'a> EventBuilder<'a> {
     ///   §9.2.6).
     /// - There is nothing at all.
     pub fn build(self) -> Result<Event, InvalidEvent> {
-        if self.event.is_some_and(has_break) {
-            return Err(Kind::EventLineBreak.into());
-        }
-        if let Some(id) = self.id {
-            id.check()?;
-        }
+        self.check()?;
         if self.data.is_empty() {
             self.check_without_data()?;
         }
         Ok(self.encode())
     }
 
+    /// Checks the fields, and lets the data be written piece by piece.
+    ///
+    /// What [`data`](Self::data) added before are lines of their own.
+    ///
+    /// # Errors
+    ///
+    /// The name or the id is refused, as by [`build`](Self::build).
+    pub fn writer(self) -> Result<EventWriter, InvalidEvent> {
+        self.check()?;
+        Ok(EventWriter::after(self.lines(DATA.len())))
+    }
+
     pub(super) fn encode(&self) -> Event {
-        let mut length = Length(0);
-        self.write(&mut length).expect("a length takes any text");
         // A buffer of exactly this length becomes `Bytes` as it is, without a second allocation.
+        let mut text = self.lines(1);
+        text.push('\n');
+        Event(text.into())
+    }
+
+    /// All but the blank line, in a buffer with so many bytes of room behind.
+    fn lines(&self, room: usize) -> String {
+        let mut length = Length(room);
+        self.write(&mut length).expect("a length takes any text");
         let mut text = String::with_capacity(length.0);
         self.write(&mut text).expect("a string takes any text");
-        Event(text.into())
+        text
+    }
+
+    fn check(&self) -> Result<(), InvalidEvent> {
+        if self.event.is_some_and(has_break) {
+            return Err(Kind::EventLineBreak.into());
+        }
+        self.id.map_or(Ok(()), Id::check)
     }
 
     fn check_without_data(&self) -> Result<(), InvalidEvent> {
@@ -146,9 +170,9 @@ impl<'a> EventBuilder<'a> {
             write_retry(out, delay)?;
         }
         for text in self.data.iter() {
-            write_lines(out, "data: ", text)?;
+            write_lines(out, DATA, text)?;
         }
-        out.write_str("\n")
+        Ok(())
     }
 }
 

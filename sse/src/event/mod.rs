@@ -6,15 +6,23 @@
 mod builder;
 mod error;
 mod id;
+#[cfg(feature = "json")]
+mod json;
 mod lines;
+mod writer;
 
-use std::{fmt, time::Duration};
+use std::{
+    fmt::{self, Write},
+    time::Duration,
+};
 
 use bytes::Bytes;
 
 use self::builder::write_retry;
 
-pub use self::{builder::EventBuilder, error::InvalidEvent};
+#[cfg(feature = "json")]
+pub use self::json::JsonError;
+pub use self::{builder::EventBuilder, error::InvalidEvent, writer::EventWriter};
 
 /// One block of an event stream, encoded once; clones share the bytes.
 ///
@@ -50,6 +58,28 @@ impl Event {
     /// ```
     pub fn data(data: &str) -> Self {
         Self::builder().data(data).encode()
+    }
+
+    /// A `message` event whose data is how a value displays itself, or any
+    /// [`format_args!`](std::format_args), without a [`String`] of it.
+    ///
+    /// With a name or an id, [`EventBuilder::writer`] does the same.
+    ///
+    /// ```
+    /// use peristyle_sse::Event;
+    ///
+    /// let event = Event::display(format_args!("{}\n{:.2}", "ACME", 1.25))?;
+    /// assert_eq!(event.as_bytes(), "data: ACME\ndata: 1.25\n\n");
+    /// # Ok::<(), std::fmt::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The value's `Display` fails; writing its text does not.
+    pub fn display(data: impl fmt::Display) -> Result<Self, fmt::Error> {
+        let mut writer = EventWriter::after(String::new());
+        write!(writer, "{data}")?;
+        Ok(writer.finish())
     }
 
     /// A comment, which clients read and drop: it fires nothing.

@@ -431,12 +431,13 @@ fn debug_shows_the_text_escaped() {
 }
 
 /// Text made of what a line format can stumble over.
-fn text() -> impl Strategy<Value = String> {
+pub(crate) fn text() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         4 => prop_oneof![Just("\r"), Just("\n"), Just("\r\n")],
         4 => prop_oneof![Just(" "), Just(":"), Just("\t"), Just("\0"), Just("\u{feff}")],
         2 => prop_oneof![Just("data: "), Just("id"), Just("event:"), Just("retry: 1")],
         2 => prop_oneof![Just("é"), Just("€"), Just("🦀"), Just("\u{85}"), Just("\u{2028}")],
+        2 => prop_oneof![Just("\u{d7ff}"), Just("\u{e000}"), Just("\u{fffd}"), Just("\u{10ffff}")],
     ]
     .prop_map(str::to_owned);
     let piece = prop_oneof![
@@ -447,11 +448,11 @@ fn text() -> impl Strategy<Value = String> {
     vec(piece, 0..24).prop_map(|pieces| pieces.concat())
 }
 
-fn name() -> impl Strategy<Value = String> {
+pub(crate) fn name() -> impl Strategy<Value = String> {
     text().prop_map(|text| text.replace(['\r', '\n'], ""))
 }
 
-fn id() -> impl Strategy<Value = String> {
+pub(crate) fn id() -> impl Strategy<Value = String> {
     name().prop_map(|text| text.replace('\0', ""))
 }
 

@@ -1,4 +1,4 @@
-//! The laws of the server by name. libFuzzer looks for bytes of which one does not hold.
+//! The laws of the crates by name. libFuzzer looks for bytes of which one does not hold.
 
 mod target;
 
@@ -15,10 +15,18 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 8] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
+    },
+    Target {
+        name: "event_law",
+        about: "what is encoded as an event is decoded to the same",
+    },
+    Target {
+        name: "events",
+        about: "the decoder reads event streams as a plain reading does, however they are cut",
     },
     Target {
         name: "forms",
@@ -49,7 +57,7 @@ Usage: cargo xtask fuzz TARGET|all [--seconds N | --input FILE]
   --input FILE  try the bytes of one file, to see a failure again
 
 It needs a C++ compiler, and no nightly one of Rust. What is found is kept in `target/fuzz/found`; make it a seed of its law in
-`server/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
+`tests/laws` of its crate, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
 next run goes on.
 
 Targets:";
