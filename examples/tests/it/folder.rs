@@ -13,9 +13,13 @@ pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     pub(crate) fn new(name: &str) -> io::Result<Self> {
+        Self::within(&env::temp_dir(), name)
+    }
+
+    pub(crate) fn within(parent: &Path, name: &str) -> io::Result<Self> {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
-        let folder = env::temp_dir().join(format!("peristyle-{name}-{}-{number}", process::id()));
+        let folder = parent.join(format!("peristyle-{name}-{}-{number}", process::id()));
         fs::create_dir(&folder)?;
         Ok(Self(folder))
     }

@@ -6,6 +6,7 @@ mod errors;
 mod folder;
 mod hello;
 mod in_axum;
+mod judges;
 mod live_feed;
 mod nginx;
 mod order;
