@@ -1,25 +1,17 @@
-// Reads the event streams whose addresses are lines of standard input. Prints, for each reader and each stream, the events
-// that it hands out: [type, data, id].
+// Reads the event streams whose addresses are lines of standard input. Prints, for each, the events: [type, data, id].
+// The argument is the folder in which the packages are.
 
-import { createRequire } from 'node:module';
 import { text } from 'node:stream/consumers';
 import { pathToFileURL } from 'node:url';
 
-// The packages lie elsewhere than this file.
-const require = createRequire(pathToFileURL(`${process.argv[2]}/`));
-const EventSource = require('eventsource');
-const { EventSourceParserStream } = await import(
-  pathToFileURL(`${process.argv[2]}/node_modules/eventsource-parser/dist/stream.js`)
-);
-const names = JSON.parse(process.argv[3]);
+const entry = 'node_modules/eventsource-parser/dist/stream.js';
+const { EventSourceParserStream } = await import(pathToFileURL(`${process.argv[2]}/${entry}`));
 
-async function parsed(url) {
+async function read(url) {
   const seen = [];
   let last = '';
-  const response = await fetch(url);
-  const events = response.body
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream());
+  const { body } = await fetch(url);
+  const events = body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
   for await (const { id, event, data } of events) {
     last = id ?? last;
     seen.push([event ?? 'message', data, last]);
@@ -27,27 +19,8 @@ async function parsed(url) {
   return seen;
 }
 
-function followed(url) {
-  return new Promise((resolve) => {
-    const seen = [];
-    const source = new EventSource(url);
-    for (const name of new Set(['error', ...names])) {
-      source.addEventListener(name, ({ type, data, lastEventId }) => {
-        if (data !== undefined) {
-          seen.push([type, data, lastEventId]);
-        } else {
-          source.close();
-          resolve(seen);
-        }
-      });
-    }
-  });
-}
-
-const urls = (await text(process.stdin)).trim().split('\n');
-const seen = { 'eventsource-parser': [], eventsource: [] };
-for (const url of urls) {
-  seen['eventsource-parser'].push(await parsed(url));
-  seen.eventsource.push(await followed(url));
+const seen = [];
+for (const url of (await text(process.stdin)).split('\n')) {
+  seen.push(await read(url));
 }
 console.log(JSON.stringify(seen));

@@ -7,8 +7,8 @@ import httpx
 from httpx_sse import connect_sse
 
 seen = []
-with httpx.Client(timeout=30, trust_env=False) as client:
+with httpx.Client(timeout=50, trust_env=False) as client:
     for url in sys.stdin.read().split():
         with connect_sse(client, "GET", url) as source:
             seen.append([[it.event, it.data, it.id] for it in source.iter_sse()])
-print(json.dumps({"httpx-sse": seen}))
+print(json.dumps(seen))

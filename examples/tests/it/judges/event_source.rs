@@ -46,8 +46,8 @@ async fn a_browser_reads_what_the_standard_says() -> Result<(), BoxError> {
     let paths: Vec<_> = streams.paths.iter().map(|(_, path)| path).collect();
     let mut browser = Browser::start(&chromium);
     browser.open(&streams.serving.url("/"));
-    let arguments = [json!(paths), json!(streams.types())];
-    let read = browser.evaluate(&format!("({READ})({}, {})", arguments[0], arguments[1]));
+    let (paths, types) = (json!(paths), json!(streams.types()));
+    let read = browser.evaluate(&format!("({READ})({paths}, {types})"));
     let read: Vec<Vec<Seen>> = serde_json::from_str(read.as_str().ok_or("no text")?)?;
     streams.assert_known("Chromium", &read, CHROMIUM);
     drop(browser);
