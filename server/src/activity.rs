@@ -44,6 +44,10 @@ struct State {
     receiving: AtomicBool,
     /// The connection is not fit for another request.
     ends: AtomicBool,
+    /// The end of the connection is all that tells the end of the last response.
+    by_close: AtomicBool,
+    /// A response has failed, and waits until all before is written.
+    failing: AtomicBool,
     /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
     connection: Mutex<Option<Waker>>,
     flushed: Arc<Notify>,
@@ -169,6 +173,24 @@ impl Activity {
         })
     }
 
+    /// The end of the connection is all that will tell the end of the response that comes.
+    pub(crate) fn set_delimited_by_close(&self) {
+        if let Some(state) = &self.0 {
+            state.by_close.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn is_delimited_by_close(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.by_close.load(Ordering::Relaxed))
+    }
+
+    /// Whether a response has failed.
+    pub(crate) fn is_failing(&self) -> bool {
+        let state = self.0.as_deref();
+        state.is_some_and(|state| state.failing.load(Ordering::Relaxed))
+    }
+
     /// This side gives the connection up; what is open ends for this reason.
     pub(crate) fn give_up(&self, exit: Exit, why: End) {
         let Some(state) = &self.0 else { return };
@@ -190,11 +212,12 @@ impl Activity {
         }
     }
 
-    /// The next flush to end.
+    /// The next flush to end, after which a response fails.
     pub(crate) fn next_flush(&self) -> BoxFuture<'static, ()> {
         let Some(state) = &self.0 else {
             return Box::pin(std::future::ready(()));
         };
+        state.failing.store(true, Ordering::Relaxed);
         let flushed = Arc::clone(&state.flushed).notified_owned();
         state.awaited.store(true, Ordering::Release);
         let connection = lock(&state.connection).clone();

@@ -38,6 +38,7 @@ use crate::{
     outgoing::Outgoing,
     patience::Patience,
     progress,
+    reset::Reset,
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -107,7 +108,7 @@ pub(crate) async fn serve<I>(
     limits: Limits,
     host: Host,
 ) where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted = Instant::now();
     let shutdown = host.shutdown.clone();
@@ -167,7 +168,7 @@ impl Connection<'_> {
         accepted: Instant,
     ) -> hyper::Result<()>
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.limits;
         let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
@@ -180,7 +181,7 @@ impl Connection<'_> {
 
     async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges) -> hyper::Result<()>
     where
-        I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let tasks = Tasks::default();
         let executor = tasks.executor(self.limits.write_timeout);
@@ -298,14 +299,16 @@ impl Service<Request<Incoming>> for Exchanges {
     fn call(&self, request: Request<Incoming>) -> Exchanging {
         let serving = &self.0;
         let (ongoing, line) = serving.activity.begin();
-        let keeps_alive = request.version() < Version::HTTP_2;
+        let to_head = *request.method() == Method::HEAD;
+        let version = request.version();
         let state = match serving.refuses(&request) {
             Some(status) => State::Refused(Some(serving.refuse(status, &request))),
             None => State::Answering(serving.answer(request, line)),
         };
         Exchanging {
             state,
-            keeps_alive,
+            to_head,
+            version,
             ongoing: Some(ongoing),
         }
     }
@@ -314,8 +317,8 @@ impl Service<Request<Incoming>> for Exchanges {
 /// One exchange, up to the head of its response. Dropping it leaves the exchange.
 struct Exchanging {
     state: State,
-    /// Over HTTP/1.1 the response may say that it is the last.
-    keeps_alive: bool,
+    to_head: bool,
+    version: Version,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
     ongoing: Option<Ongoing>,
 }
@@ -336,11 +339,19 @@ impl Future for Exchanging {
             State::Refused(refusal) => *refusal.take().expect("polled once"),
             State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
         };
-        if this.keeps_alive && ongoing.activity().ends_keep_alive() {
+        // Over HTTP/1.1 the response may say that it is the last.
+        if this.version < Version::HTTP_2 && ongoing.activity().ends_keep_alive() {
             close(&mut answered.response);
         }
         let ongoing = this.ongoing.take().expect("polled until it is ready");
         let outgoing = Outgoing::respond(answered, ongoing);
+        // HTTP/1.0 has no chunks.
+        if this.version < Version::HTTP_11
+            && !this.to_head
+            && outgoing.body().is_of_unknown_length()
+        {
+            outgoing.body().activity().set_delimited_by_close();
+        }
         Poll::Ready(Ok(outgoing))
     }
 }

@@ -74,6 +74,7 @@ mod patience;
 mod problem;
 mod progress;
 mod request_body;
+mod reset;
 mod response;
 mod router;
 mod routes;

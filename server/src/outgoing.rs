@@ -11,7 +11,7 @@ use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
 
-use crate::{Body, activity::Ongoing, answering::Answered, causes::Causes};
+use crate::{Body, activity::{Activity, Ongoing}, answering::Answered, causes::Causes};
 
 /// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
 const PIECE: usize = 128 * 1024;
@@ -79,6 +79,16 @@ impl Outgoing {
         }
         let piece = self.rest.split_to(PIECE.min(self.rest.len()));
         Poll::Ready(Ok(Some(Frame::data(piece))))
+    }
+
+    /// What else goes on on its connection.
+    pub(crate) fn activity(&self) -> &Activity {
+        self.ongoing.activity()
+    }
+
+    /// Whether nothing before its end says how long it is.
+    pub(crate) fn is_of_unknown_length(&self) -> bool {
+        !self.is_end_stream() && self.size_hint().exact().is_none()
     }
 
     /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use peristyle_core::End;
+use peristyle_core::{BoxFuture, End};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
     time::{Sleep, sleep},
@@ -21,6 +21,7 @@ use crate::{
     frames::{self, Frames},
     guard::{Guard, Place},
     patience::{Awaited, Patience},
+    reset::Reset,
     stall::Stall,
 };
 
@@ -68,7 +69,7 @@ async fn settings(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
 }
 
 /// A transport of which the first bytes were read already.
-pub(crate) struct Wire<I> {
+pub(crate) struct Wire<I: Reset> {
     io: I,
     start: Bytes,
     activity: Activity,
@@ -78,6 +79,10 @@ pub(crate) struct Wire<I> {
     /// Of the task that flushed last.
     flusher: Option<Waker>,
     linger: Option<Pin<Box<Sleep>>>,
+    /// All that was written before a failure.
+    sent: Option<BoxFuture<'static, ()>>,
+    /// Nothing more is to be written, and all was.
+    ended: bool,
 }
 
 /// Whether what is read passes a guard.
@@ -123,7 +128,7 @@ const REQUEST_TIMEOUT: &[u8] =
 /// and the reset may overtake the response (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-impl<I> Wire<I> {
+impl<I: Reset> Wire<I> {
     /// `start` was read already. A peer that takes nothing of what is written for `write_timeout` is given up.
     pub(crate) fn new(io: I, start: Bytes, activity: Activity, write_timeout: Duration) -> Self {
         Self {
@@ -135,6 +140,8 @@ impl<I> Wire<I> {
             stall: Stall::new(write_timeout),
             flusher: None,
             linger: None,
+            sent: None,
+            ended: false,
         }
     }
 
@@ -184,7 +191,7 @@ impl<I> Wire<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
+impl<I: Reset + AsyncRead + AsyncWrite + Unpin> Wire<I> {
     /// Reads; a request that does not come in time is the end of what is read.
     fn poll_within_patience(
         &mut self,
@@ -211,7 +218,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> Wire<I> {
     }
 }
 
-impl<I> Wire<I> {
+impl<I: Reset> Wire<I> {
     fn flushes(&mut self, waker: &Waker) {
         let known = self.flusher.as_ref();
         if !known.is_some_and(|known| known.will_wake(waker)) {
@@ -234,7 +241,7 @@ impl<I> Wire<I> {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
+impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -277,7 +284,7 @@ impl Place {
     }
 }
 
-impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -306,7 +313,10 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         this.flushes(cx.waker());
-        let flushed = Pin::new(&mut this.io).poll_flush(cx);
+        let mut flushed = Pin::new(&mut this.io).poll_flush(cx);
+        if matches!(flushed, Poll::Ready(Ok(()))) {
+            flushed = this.poll_sent(cx).map(Ok);
+        }
         ready!(this.stall.poll(flushed, &this.activity, cx))?;
         this.activity.flushed();
         this.wait_for_the_next(cx);
@@ -316,6 +326,7 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     /// Says that nothing more will be written, then takes what a client still sends.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
+        this.ended = true;
         // Each flush would wake the connection once no request had come in time, and would be woken by that.
         this.patience = None;
         let refused = matches!(this.guarded, Guarded::Refused(_));
@@ -343,13 +354,27 @@ impl<I: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     }
 }
 
-impl<I> Drop for Wire<I> {
+impl<I: Reset> Wire<I> {
+    /// A reset drops what was written and is not under way.
+    fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if !(self.activity.is_delimited_by_close() && self.activity.is_failing()) {
+            return Poll::Ready(());
+        }
+        let sent = self.sent.get_or_insert_with(|| self.io.sent());
+        sent.as_mut().poll(cx)
+    }
+}
+
+impl<I: Reset> Drop for Wire<I> {
     fn drop(&mut self) {
+        if self.activity.is_delimited_by_close() && !self.ended {
+            self.io.reset();
+        }
         self.activity.closed();
     }
 }
 
-impl<I: AsyncRead + Unpin> Wire<I> {
+impl<I: Reset + AsyncRead + Unpin> Wire<I> {
     fn discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scratch = [0; 8 * 1024];
         let mut scratch = ReadBuf::new(&mut scratch);

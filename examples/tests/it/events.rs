@@ -24,7 +24,7 @@ use tokio::{
 };
 
 use crate::{
-    live_feed::browser::Browser,
+    browser::Browser,
     tool,
     wire::{Running, soon},
 };

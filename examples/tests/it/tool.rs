@@ -4,7 +4,10 @@ use std::{
     env,
     io::{self, Write},
     path::{Path, PathBuf},
+    process::Stdio,
 };
+
+use tokio::process::Command;
 
 /// Where `program` is; `None` where it is not, after saying loudly that its test is skipped.
 ///
@@ -15,9 +18,13 @@ pub(crate) fn require(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     // Debian's nginx is where users' paths do not lead.
     let folders = env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
-    let found = find(program, folders);
+    required(program, find(program, folders))
+}
+
+/// What was found, or `None` as [`require`] says it.
+pub(crate) fn required<T>(what: &str, found: Option<T>) -> Option<T> {
     let ci = env::var("CI").as_deref() == Ok("true");
-    match verdict(program, found.is_some(), ci) {
+    match verdict(what, found.is_some(), ci) {
         Verdict::Run => {}
         // The harness captures what the print macros write.
         Verdict::Skip(notice) => io::stderr()
@@ -26,6 +33,15 @@ pub(crate) fn require(program: &str) -> Option<PathBuf> {
         Verdict::Fail(message) => panic!("{message}"),
     }
     found
+}
+
+/// A program whose standard streams are pipes. It is killed when it is dropped.
+pub(crate) fn command(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).kill_on_drop(true);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command.stderr(Stdio::piped());
+    command
 }
 
 /// What becomes of a test that needs a program.

@@ -6,11 +6,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use peristyle_core::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::server::TlsStream;
 
 use super::Stream;
-use crate::wire::{PREFACE, Protocol};
+use crate::{
+    reset::Reset,
+    wire::{PREFACE, Protocol},
+};
 
 pub(crate) struct Secure {
     stream: TlsStream<Stream>,
@@ -69,6 +73,16 @@ impl Agreed {
         }
         self.preface += both;
         (self.preface == PREFACE.len()).then_some(Protocol::Http2)
+    }
+}
+
+impl Reset for Secure {
+    fn sent(&self) -> BoxFuture<'static, ()> {
+        self.stream.get_ref().0.sent()
+    }
+
+    fn reset(&self) {
+        self.stream.get_ref().0.reset();
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::{
     fmt,
+    future::ready,
     io::{self, IoSlice},
     mem::MaybeUninit,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use peristyle_core::BoxFuture;
 use socket2::SockRef;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
@@ -15,6 +17,7 @@ use tokio::{
 };
 
 use super::{handed::Transport, tcp};
+use crate::reset::Reset;
 
 pub(crate) enum Stream {
     Tcp(TcpStream),
@@ -51,6 +54,21 @@ impl Stream {
         };
         let received = socket.peek(&mut [MaybeUninit::uninit()]);
         received.is_ok_and(|length| length > 0)
+    }
+}
+
+impl Reset for Stream {
+    fn sent(&self) -> BoxFuture<'static, ()> {
+        match self {
+            Self::Tcp(stream) => Box::pin(tcp::sent(stream)),
+            Self::Unix(_) | Self::Handed(_) => Box::pin(ready(())),
+        }
+    }
+
+    fn reset(&self) {
+        if let Self::Tcp(stream) = self {
+            tcp::reset(stream);
+        }
     }
 }
 

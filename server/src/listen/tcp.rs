@@ -1,6 +1,7 @@
 //! Sockets of TCP, and their options.
 
 use std::{
+    future::Future,
     io,
     net::{SocketAddr, TcpListener},
     time::Duration,
@@ -63,6 +64,32 @@ pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
     Ok(())
+}
+
+/// Resolves when no byte that was written waits for the peer to have room for it, or nobody knows.
+///
+/// A second descriptor is registered with the runtime: of the first it is known already that more can be written.
+pub(super) fn sent(stream: &TcpStream) -> impl Future<Output = ()> + Send + 'static {
+    let again = writable_when_sent(stream);
+    async {
+        match again {
+            Ok(again) => drop(again.writable().await),
+            Err(error) => tracing::debug!(%error, "what was not sent yet is lost"),
+        }
+    }
+}
+
+fn writable_when_sent(stream: &TcpStream) -> io::Result<TcpStream> {
+    let socket = SockRef::from(stream);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_notsent_lowat(1)?;
+    TcpStream::from_std(socket.try_clone()?.into())
+}
+
+/// Makes its end a reset, which drops what was not sent.
+pub(super) fn reset(stream: &TcpStream) {
+    // It fails only when there is nothing left to reset.
+    let _gone = SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
 #[cfg(test)]

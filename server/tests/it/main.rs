@@ -7,6 +7,7 @@
 )]
 
 mod apart;
+mod close_delimited;
 mod debug;
 #[cfg(target_os = "linux")]
 mod drained;

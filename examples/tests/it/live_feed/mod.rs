@@ -3,8 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod answers;
-pub(crate) mod browser;
-mod program;
+pub(crate) mod program;
 
 use std::{
     io::{BufRead, BufReader},
@@ -14,8 +13,8 @@ use std::{
 
 use tokio::time::Instant;
 
-use self::{browser::Browser, program::Program};
-use crate::tool;
+use self::program::Program;
+use crate::{browser::Browser, tool};
 
 #[path = "../../../live_feed/main.rs"]
 #[expect(dead_code, reason = "its `main` is not run")]

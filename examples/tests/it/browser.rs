@@ -1,17 +1,20 @@
 //! A real browser, driven over the Chrome `DevTools` Protocol.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
 use std::{
-    env, fs,
     net::TcpStream,
-    path::{Path, PathBuf},
-    process::{Child, Command, ExitStatus, Stdio, id},
-    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
 };
 
 use serde_json::{Value, json};
 use tungstenite::{Message, WebSocket, client};
 
-use super::program::{LIMIT, lines};
+use crate::{
+    folder::Folder,
+    live_feed::program::{LIMIT, lines},
+};
 
 /// A headless Chromium with one page. It is killed when this is dropped.
 pub(crate) struct Browser {
@@ -75,11 +78,16 @@ impl Browser {
                 check();
             }})"
         );
+        assert_eq!(self.evaluate(&promise), true, "{condition}");
+    }
+
+    /// What becomes of a JavaScript expression, or of the promise that it is.
+    pub(crate) fn evaluate(&mut self, expression: &str) -> Value {
         let evaluate =
-            json!({ "expression": promise, "awaitPromise": true, "returnByValue": true });
-        let evaluated = self.call("Runtime.evaluate", &evaluate);
-        let value = &evaluated["result"]["value"];
-        assert_eq!(*value, true, "{condition}: {evaluated}");
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let mut evaluated = self.call("Runtime.evaluate", &evaluate);
+        assert_eq!(evaluated.get("exceptionDetails"), None, "{expression}");
+        evaluated["result"]["value"].take()
     }
 
     /// Calls a method of the protocol, passing over the events that come before its result.
@@ -117,17 +125,15 @@ impl Drop for Browser {
     }
 }
 
-/// The process and its profile directory.
+/// The process and its profile directory, which is removed after its end.
 struct Process {
     child: Child,
-    profile: PathBuf,
+    _profile: Folder,
 }
 
 impl Process {
     fn start(chromium: &Path) -> Self {
-        static STARTED: AtomicU64 = AtomicU64::new(0);
-        let number = STARTED.fetch_add(1, Relaxed);
-        let profile = env::temp_dir().join(format!("live-feed-browser-{}-{number}", id()));
+        let profile = Folder::new("browser").expect("a folder can be made");
         let mut command = Command::new(chromium);
         command.args([
             "--headless",
@@ -144,14 +150,16 @@ impl Process {
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.stderr(Stdio::piped()).spawn();
         let child = child.expect("chromium starts");
-        Self { child, profile }
+        Self {
+            child,
+            _profile: profile,
+        }
     }
 
     /// Each step may have happened already.
     fn end(&mut self) {
         let _: Result<(), _> = self.child.kill();
         let _: Result<ExitStatus, _> = self.child.wait();
-        let _: Result<(), _> = fs::remove_dir_all(&self.profile);
     }
 }
 
