@@ -19,6 +19,7 @@
 //! | `server` | `peristyle::server`: routes, exchanges and connections over hyper |
 //! | `sse` | `peristyle::sse`: Server-Sent Events |
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
+//! | `csv` | to `streaming`: rows of comma-separated values |
 //! | `compression` | to `server`: compressed responses and requests |
 //! | `tower` | `server`, whose routers are tower services and mount them too |
 //! | `typed-header` | `server`, and its headers as values of types |

@@ -6,9 +6,34 @@ use std::{
     sync::OnceLock,
 };
 
-use peristyle_server::laws::Law;
+use peristyle_server::laws as server;
+use peristyle_streaming::laws as streaming;
 
 static LAW: OnceLock<Law> = OnceLock::new();
+
+/// Of one of the crates, which each have a type of their own for it.
+struct Law {
+    holds: fn(&[u8]),
+    seeds: Vec<Vec<u8>>,
+    words: &'static [&'static str],
+}
+
+impl Law {
+    fn named(name: &str) -> Option<Self> {
+        let server = server::Law::named(name).map(|law| Self {
+            holds: law.holds,
+            seeds: law.seeds,
+            words: law.words,
+        });
+        server.or_else(|| {
+            streaming::Law::named(name).map(|law| Self {
+                holds: law.holds,
+                seeds: law.seeds,
+                words: law.words,
+            })
+        })
+    }
+}
 
 /// Chooses the law. Its seeds are written into the folder `FUZZ_SEEDS` and its words into the file `FUZZ_WORDS`, if these are
 /// set, before libFuzzer reads them.

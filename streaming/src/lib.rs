@@ -63,6 +63,10 @@ mod drain;
 mod error;
 mod format;
 mod iter;
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/laws/mod.rs"]
+#[doc(hidden)]
+pub mod laws;
 mod length;
 mod reader;
 mod reading;

@@ -1,5 +1,6 @@
 //! Each example does what it says, and nginx passes on what it pushes.
 
+mod csv_export;
 mod errors;
 mod hello;
 mod in_axum;

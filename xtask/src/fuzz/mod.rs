@@ -1,4 +1,4 @@
-//! The laws of the server by name. libFuzzer looks for bytes of which one does not hold.
+//! The laws of the server and of streaming by name. libFuzzer looks for bytes of which one does not hold.
 
 mod target;
 
@@ -15,7 +15,7 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 8] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
@@ -37,6 +37,14 @@ const TARGETS: [Target; 6] = [
         about: "forms of parts are what a plain reading finds, however they come",
     },
     Target {
+        name: "parts",
+        about: "streamed parts are what a plain reading finds, each as soon as it is out",
+    },
+    Target {
+        name: "reading",
+        about: "bodies read as lines or JSON are what a plain reading finds, however they come",
+    },
+    Target {
         name: "routes",
         about: "the address made of what a path matched matches the same",
     },
@@ -49,7 +57,7 @@ Usage: cargo xtask fuzz TARGET|all [--seconds N | --input FILE]
   --input FILE  try the bytes of one file, to see a failure again
 
 It needs a C++ compiler, and no nightly one of Rust. What is found is kept in `target/fuzz/found`; make it a seed of its law in
-`server/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
+`server/tests/laws` or `streaming/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
 next run goes on.
 
 Targets:";
