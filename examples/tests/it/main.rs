@@ -5,6 +5,7 @@ mod errors;
 mod hello;
 mod in_axum;
 mod live_feed;
+mod ndjson_import;
 mod order;
 mod proxy;
 mod stream_lines;

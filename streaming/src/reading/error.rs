@@ -7,8 +7,8 @@ use peristyle_core::BoxError;
 
 /// Why, and where, a body could not be read further; see [`Reading`](crate::Reading).
 ///
-/// It says with which [status](Self::status) a server answers it, but to no server: the handler makes of it what its server
-/// takes for a refusal.
+/// It knows the [status](Self::status) that tells it to the client. No server knows its type: a handler makes of it what its
+/// server takes for a refusal, and of a body that failed its [own error](Self::into_body_error).
 pub struct ReadError(Box<Details>);
 
 #[derive(Debug)]
@@ -50,6 +50,27 @@ impl ReadError {
 
     pub(super) fn into_fault(self) -> Fault {
         self.0.fault
+    }
+
+    /// The body's own error, if it failed before its end: one that the server knows already.
+    ///
+    /// # Errors
+    ///
+    /// This error, if it is of another kind.
+    pub fn into_body_error(self) -> Result<BoxError, Self> {
+        let Details {
+            value,
+            offset,
+            fault,
+        } = *self.0;
+        match fault {
+            Fault::Broken(error) => Ok(error),
+            fault => Err(Self(Box::new(Details {
+                value,
+                offset,
+                fault,
+            }))),
+        }
     }
 
     /// Which value failed, counted from 1; `None` where bytes were read.

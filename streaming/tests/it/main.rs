@@ -1,5 +1,6 @@
 //! What the crate promises, tested through its public interface.
 
+mod allocations;
 mod blocking;
 mod client;
 #[cfg(feature = "csv")]

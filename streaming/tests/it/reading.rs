@@ -335,6 +335,7 @@ fn what_is_not_json_is_an_error_after_the_values_before_it() {
         assert!(error.is_not_json());
         assert_eq!((error.value(), error.offset()), (Some(2), 2));
         assert_eq!(error.path(), None);
+        assert!(error.into_body_error().unwrap_err().is_not_json());
     }
 }
 
@@ -375,6 +376,7 @@ fn a_body_that_breaks_off_never_looks_complete() {
     let text = "value 2, at byte 2, broke off".to_owned();
     assert_eq!(told(&error), (Some(2), 2, text));
     assert!(error.source().unwrap().is::<io::Error>());
+    assert!(error.into_body_error().unwrap().is::<io::Error>());
     assert_eq!(read(Reading::new(broken()).ndjson::<u32>()).0, [1]);
     assert_eq!(read(Reading::new(broken()).json_seq::<u32>()).0, [0; 0]);
     let (bytes, error) = read(Reading::new(broken()).bytes());

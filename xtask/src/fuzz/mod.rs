@@ -57,8 +57,8 @@ Usage: cargo xtask fuzz TARGET|all [--seconds N | --input FILE]
   --input FILE  try the bytes of one file, to see a failure again
 
 It needs a C++ compiler, and no nightly one of Rust. What is found is kept in `target/fuzz/found`; make it a seed of its law in
-`server/tests/laws` or `streaming/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
-next run goes on.
+`server/tests/laws` or `streaming/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in
+`target/fuzz/corpus`, where the next run goes on.
 
 Targets:";
 
