@@ -1,6 +1,6 @@
 //! Bodies of parts: what was written is what a plain reading finds, each part as soon as it is out.
 
-use std::pin::pin;
+use std::{pin::pin, str};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};

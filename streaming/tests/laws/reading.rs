@@ -4,6 +4,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     pin::{Pin, pin},
+    str,
     task::{Context, Poll},
 };
 
