@@ -135,7 +135,7 @@ impl fmt::Display for ReadError {
         }
         match &self.0.fault {
             Fault::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
-            Fault::TooLarge(limit) => write!(f, "exceeds the {limit} bytes allowed in all"),
+            Fault::TooLarge(limit) => write!(f, "goes beyond the {limit} bytes allowed in all"),
             Fault::NotUtf8(_) => f.write_str("is not UTF-8"),
             Fault::NotJson { .. } => f.write_str("is not the JSON expected"),
             Fault::NotBegun => f.write_str("does not begin with a record separator"),

@@ -1,8 +1,13 @@
 //! What a value costs.
 
+use std::task::Poll;
+
 use allocation_counter::measure;
+use bytes::Bytes;
+use http_body_util::Full;
 use peristyle_core::End;
-use peristyle_streaming::{StreamBody, Streaming, from_iter};
+use peristyle_streaming::{Reading, StreamBody, Streaming, from_iter};
+use tokio_test::task::spawn;
 
 use crate::client::Client;
 
@@ -38,4 +43,19 @@ fn a_value_in_a_format_takes_one_allocation() {
     assert_eq!(of_a_value(rows().json_array()), 1);
     #[cfg(feature = "csv")]
     assert_eq!(of_a_value(rows().csv()), 1);
+}
+
+#[test]
+fn a_value_that_is_read_from_one_piece_is_not_copied() {
+    let mut values =
+        spawn(Reading::new(Full::<Bytes>::from("[1,2]\n".repeat(100))).ndjson::<(u8, u8)>());
+    let mut next = || assert!(matches!(values.poll_next(), Poll::Ready(Some(Ok((1, 2))))));
+    next();
+    next();
+    let taken = measure(|| {
+        for _ in 0..90 {
+            next();
+        }
+    });
+    assert_eq!(taken.count_total, 0);
 }

@@ -222,13 +222,14 @@ fn a_value_as_long_as_the_limit_is_read_and_a_longer_one_is_not() {
 
 #[test]
 fn a_value_that_never_ends_is_refused_at_the_limit() {
-    let body = Feed::new([&[b'x'; 4096][..]; 100], Then::Waits);
-    let polls = body.polls.clone();
-    let (lines, error) = read(Reading::new(body).lines());
-
-    assert_eq!(lines, [""; 0]);
-    assert!(error.unwrap().is_too_long());
-    assert_eq!(polls.load(SeqCst), 17);
+    for (size, limit, polled) in [(1, 100, 102), (50, 100, 3), (4096, 64 * 1024, 17)] {
+        let body = Feed::new(vec![&[b'x'; 4096][..size]; 1000], Then::Waits);
+        let polls = body.polls.clone();
+        let (lines, error) = read(Reading::new(body).value_limit(limit).lines());
+        assert_eq!(lines, [""; 0]);
+        assert!(error.unwrap().is_too_long());
+        assert_eq!(polls.load(SeqCst), polled);
+    }
 }
 
 #[test]
@@ -239,7 +240,7 @@ fn a_body_is_read_up_to_its_limit_however_it_comes() {
         let error = error.unwrap();
         assert!(error.is_too_large());
         assert_eq!(error.status(), StatusCode::PAYLOAD_TOO_LARGE);
-        let text = "value 3, at byte 8, exceeds the 9 bytes allowed in all".to_owned();
+        let text = "value 3, at byte 8, goes beyond the 9 bytes allowed in all".to_owned();
         assert_eq!(told(&error), (Some(3), 8, text));
     }
     for body in pieces(b"one\ntwo\n") {
@@ -248,7 +249,7 @@ fn a_body_is_read_up_to_its_limit_however_it_comes() {
     }
     let (bytes, error) = read(Reading::new(Feed::of("abcd")).total_limit(3).bytes());
     assert_eq!(bytes, ["abc"]);
-    let text = "the body, after 3 bytes, exceeds the 3 bytes allowed in all".to_owned();
+    let text = "the body, after 3 bytes, goes beyond the 3 bytes allowed in all".to_owned();
     assert_eq!(told(&error.unwrap()), (None, 3, text));
 }
 
