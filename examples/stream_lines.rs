@@ -6,7 +6,7 @@ use async_stream::try_stream;
 use peristyle::{
     BoxError, handler,
     server::{Context, RouteErrors, Router, Routes, Server},
-    streaming::{Streaming, ndjson},
+    streaming::Streaming,
 };
 use serde_json::{Value, json};
 use tokio::time::interval;
@@ -22,7 +22,11 @@ pub(crate) fn router(sensor: Sensor, every: Duration) -> Result<Router, RouteErr
             .content_type("text/plain; charset=utf-8")
             .map(Streaming::into_response)
     };
-    let json = move |_: &mut Context| ndjson(values(&as_json, every)).into_response();
+    let json = move |_: &mut Context| {
+        Streaming::new(values(&as_json, every))
+            .ndjson()
+            .into_response()
+    };
     Routes::new()
         .get("/lines", handler(text))
         .get("/values", handler(json))

@@ -21,6 +21,7 @@
 //! | `streaming` | `peristyle::streaming`: streamed bodies of bytes, lines, NDJSON and files |
 //! | `client` | `sse`, and its `EventSource`, which follows event streams |
 //! | `json` | `sse`, whose events take their data as JSON |
+//! | `csv` | to `streaming`: rows of comma-separated values |
 //! | `compression` | to `server`: compressed responses and requests |
 //! | `tower` | `server`, whose routers are tower services and mount them too |
 //! | `typed-header` | `server`, and its headers as values of types |

@@ -8,6 +8,7 @@ use std::{
 
 use peristyle_server::laws as server;
 use peristyle_sse::laws as sse;
+use peristyle_streaming::laws as streaming;
 
 static LAW: OnceLock<Law> = OnceLock::new();
 
@@ -22,29 +23,27 @@ struct Law {
 impl Law {
     fn named(name: &str) -> Option<Self> {
         let server = server::Law::named(name).map(Self::from);
-        server.or_else(|| sse::Law::named(name).map(Self::from))
+        let sse = || sse::Law::named(name).map(Self::from);
+        let streaming = || streaming::Law::named(name).map(Self::from);
+        server.or_else(sse).or_else(streaming)
     }
 }
 
-impl From<server::Law> for Law {
-    fn from(law: server::Law) -> Self {
-        Self {
-            holds: law.holds,
-            seeds: law.seeds,
-            words: law.words,
+macro_rules! from_laws {
+    ($($of:ident),*) => {$(
+        impl From<$of::Law> for Law {
+            fn from(law: $of::Law) -> Self {
+                Self {
+                    holds: law.holds,
+                    seeds: law.seeds,
+                    words: law.words,
+                }
+            }
         }
-    }
+    )*};
 }
 
-impl From<sse::Law> for Law {
-    fn from(law: sse::Law) -> Self {
-        Self {
-            holds: law.holds,
-            seeds: law.seeds,
-            words: law.words,
-        }
-    }
-}
+from_laws!(server, sse, streaming);
 
 /// Chooses the law. Its seeds are written into the folder `FUZZ_SEEDS` and its words into the file `FUZZ_WORDS`, if these are
 /// set, before libFuzzer reads them.

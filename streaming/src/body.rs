@@ -8,17 +8,20 @@ use std::{
 
 use bytes::Bytes;
 use futures_core::Stream;
+use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 use peristyle_core::{BoxError, Controlled, End, Panicked};
 use pin_project_lite::pin_project;
 
-use crate::{Error, drain::Drain, length::Length, source::Source};
+use crate::{Error, drain::Drain, length::Length, source::Source, trailers::Declared};
 
 /// How many empty values are skipped before other tasks get their turn.
 const SKIPPED_AT_ONCE: usize = 32;
 
 pin_project! {
     /// Gives out the values of a stream, one frame each.
+    ///
+    /// When it has ended well its [trailers](crate::Streaming::trailers) follow, in a frame of their own.
     ///
     /// The stream is first polled when the body is, and dropped as soon as it ends. Empty values are skipped: an empty chunk
     /// would end an HTTP/1.1 body. An error or a panic of the stream is the error of the body, after the values before it:
@@ -31,6 +34,9 @@ pin_project! {
         source: Option<Source<S>>,
         poll: fn(Pin<&mut S>, &mut Context<'_>) -> Poll<Polled>,
         length: Length,
+        trailers: Option<Declared>,
+        // The trailers to give out next; the stream has ended by then.
+        last: Option<HeaderMap>,
         drain: Drain,
         controlled: Controlled,
         // The error to give out next; the stream has ended by then.
@@ -52,6 +58,7 @@ impl<S> StreamBody<S> {
     pub(crate) fn new<V, E>(
         source: Source<S>,
         length: Length,
+        trailers: Option<Declared>,
         drain: Drain,
         controlled: Controlled,
     ) -> Self
@@ -66,6 +73,8 @@ impl<S> StreamBody<S> {
             // body that lives in a spawned async block.
             poll: |stream, cx| stream.poll_next(cx).map(Polled::new),
             length,
+            trailers,
+            last: None,
             drain,
             controlled,
             failure: None,
@@ -102,9 +111,34 @@ impl<S> StreamBody<S> {
 
     /// The stream gave its last value.
     fn finish(mut self: Pin<&mut Self>) -> Result<Bytes, BoxError> {
-        match self.as_mut().project().length.finish() {
-            Ok(last) => self.end(End::Finished).map(|()| last).map_err(Into::into),
-            Err(error) => Err(self.fail(error.into())),
+        let (last, trailers) = match self.as_mut().finished() {
+            Ok(finished) => finished,
+            Err(error) => return Err(self.fail(error)),
+        };
+        self.as_mut().end(End::Finished)?;
+        *self.project().last = trailers;
+        Ok(last)
+    }
+
+    fn finished(self: Pin<&mut Self>) -> Result<(Bytes, Option<HeaderMap>), BoxError> {
+        let this = self.project();
+        let last = this.length.finish()?;
+        let Some(mut trailers) = this.trailers.take() else {
+            return Ok((last, None));
+        };
+        trailers.pass(&last)?;
+        Ok((last, trailers.finish()?))
+    }
+
+    /// The value, once its trailers have seen it.
+    fn pass(mut self: Pin<&mut Self>, value: Bytes) -> Result<Bytes, BoxError> {
+        let passed = match self.as_mut().project().trailers {
+            Some(trailers) => trailers.pass(&value),
+            None => Ok(()),
+        };
+        match passed {
+            Ok(()) => Ok(value),
+            Err(panicked) => Err(self.fail(panicked.into())),
         }
     }
 
@@ -113,6 +147,11 @@ impl<S> StreamBody<S> {
         let last = self.drain.last().filter(|_| self.length.rest().is_none());
         self.end(why)?;
         last.ok_or_else(|| Error::drained(why).into())
+    }
+
+    fn trailers(self: Pin<&mut Self>) -> Option<Result<Frame<Bytes>, BoxError>> {
+        let trailers = self.project().last.take()?;
+        Some(Ok(Frame::trailers(trailers)))
     }
 
     fn poll_source(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Polled> {
@@ -138,7 +177,7 @@ impl<S> StreamBody<S> {
             };
             match value {
                 Ok(value) if value.is_empty() => {}
-                Ok(value) => return Poll::Ready(Ok(value)),
+                Ok(value) => return Poll::Ready(self.pass(value)),
                 Err(error) => return Poll::Ready(Err(self.fail(error.into()))),
             }
         }
@@ -159,10 +198,10 @@ impl<S> Body for StreamBody<S> {
             return Poll::Ready(Some(Err(error)));
         }
         if self.source.is_none() {
-            return Poll::Ready(None);
+            return Poll::Ready(self.trailers());
         }
         match ready!(self.as_mut().poll_bytes(cx)) {
-            Ok(last) if last.is_empty() => Poll::Ready(None),
+            Ok(last) if last.is_empty() => Poll::Ready(self.trailers()),
             Ok(value) => Poll::Ready(Some(Ok(Frame::data(value)))),
             Err(error) => {
                 // hyper writes out what it has when a body has to wait, and drops it when a body fails.
@@ -174,7 +213,7 @@ impl<S> Body for StreamBody<S> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_none() && self.failure.is_none()
+        self.source.is_none() && self.failure.is_none() && self.last.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

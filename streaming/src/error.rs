@@ -2,8 +2,8 @@
 
 use std::{error, fmt};
 
-use http::header::InvalidHeaderValue;
-use peristyle_core::End;
+use http::{HeaderName, header::InvalidHeaderValue};
+use peristyle_core::{BoxError, End};
 
 /// An error of a [`StreamBody`](crate::StreamBody) that is not its source's own: those are passed on as they are, and a
 /// source that panics ends the body with a [`Panicked`](peristyle_core::Panicked).
@@ -16,7 +16,8 @@ enum Kind {
     TooLong { declared: u64 },
     TooShort { declared: u64, missing: u64 },
     Drained { why: End },
-    NotSerialized { source: serde_json::Error },
+    NotSerialized { source: BoxError },
+    UndeclaredTrailer { name: HeaderName },
     NotRun,
 }
 
@@ -33,8 +34,12 @@ impl Error {
         Self::new(Kind::Drained { why })
     }
 
-    pub(crate) fn not_serialized(source: serde_json::Error) -> Self {
+    pub(crate) fn not_serialized(source: BoxError) -> Self {
         Self::new(Kind::NotSerialized { source })
+    }
+
+    pub(crate) fn undeclared_trailer(name: HeaderName) -> Self {
+        Self::new(Kind::UndeclaredTrailer { name })
     }
 
     pub(crate) fn not_run() -> Self {
@@ -55,9 +60,14 @@ impl Error {
         matches!(*self.0, Kind::Drained { .. })
     }
 
-    /// Whether a value did not serialise.
+    /// Whether a value did not serialise. The source is the error of the [format](crate::Format).
     pub fn is_not_serialized(&self) -> bool {
         matches!(*self.0, Kind::NotSerialized { .. })
+    }
+
+    /// Whether there was a trailer field at the end that had not been [declared](crate::Streaming::trailers).
+    pub fn is_undeclared_trailer(&self) -> bool {
+        matches!(*self.0, Kind::UndeclaredTrailer { .. })
     }
 
     /// Whether the runtime shut down before a [blocking producer](crate::write_blocking) could run.
@@ -69,7 +79,7 @@ impl Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match &*self.0 {
-            Kind::NotSerialized { source } => Some(source),
+            Kind::NotSerialized { source } => Some(&**source),
             _ => None,
         }
     }
@@ -87,6 +97,9 @@ impl fmt::Display for Error {
             ),
             Kind::Drained { why } => write!(f, "the stream was cut: {why}"),
             Kind::NotSerialized { .. } => f.write_str("a value does not serialise"),
+            Kind::UndeclaredTrailer { name } => {
+                write!(f, "the trailer field `{name}` was not declared")
+            }
             Kind::NotRun => f.write_str("the runtime shut down before the producer could run"),
         }
     }

@@ -34,7 +34,19 @@
 //! | a file | [`from_file`] |
 //! | a blocking function that writes | [`write_blocking`] |
 //!
-//! Those of serialisable values become NDJSON by [`Streaming::ndjson`].
+//! Their values are bytes as they are, or become those of a [`Format`]:
+//!
+//! | format | made by | values |
+//! |---|---|---|
+//! | lines of text | [`Streaming::lines`] | strings |
+//! | NDJSON | [`Streaming::ndjson`] | whatever serde serialises |
+//! | JSON text sequence | [`Streaming::json_seq`] | the same |
+//! | one JSON array | [`Streaming::json_array`] | the same |
+//! | comma-separated values | `Streaming::csv`, of the feature `csv` | structs or tuples that serde serialises |
+//! | parts | [`Streaming::multipart_mixed`], [`Streaming::multipart_replace`] | [`Part`]s |
+//! | one of yours | [`Streaming::format`] | yours |
+//!
+//! The other way round, the body of a request is read as a stream of bytes, lines or JSON values by [`Reading`].
 //!
 //! - *Lazy*: nothing runs before the host polls the body, so a `HEAD` that is answered without polling costs nothing.
 //! - *Back-pressure*: a value is asked for when the host has room for it.
@@ -49,23 +61,36 @@ mod body;
 mod channel;
 mod drain;
 mod error;
+mod format;
 mod iter;
+#[cfg(any(test, fuzzing))]
+#[path = "../tests/laws/mod.rs"]
+#[doc(hidden)]
+pub mod laws;
 mod length;
-mod ndjson;
 mod reader;
+mod reading;
 mod source;
 mod streaming;
+mod trailers;
 mod writer;
 
+#[cfg(feature = "csv")]
+pub use self::format::Csv;
 pub use self::{
     blocking::{Blocking, write_blocking},
     body::StreamBody,
     channel::{channel, produce},
     drain::DrainPolicy,
     error::{Error, InvalidContentType},
+    format::{
+        BoundaryInPart, Format, Formatted, InvalidBoundary, JsonArray, JsonSeq, LineBreak, Lines,
+        Multipart, Ndjson, Part,
+    },
     iter::{Iter, from_iter},
-    ndjson::{Ndjson, ndjson},
     reader::{Reader, from_file, from_reader},
+    reading::{ReadBytes, ReadError, ReadLines, ReadValues, Reading},
     streaming::Streaming,
+    trailers::{ForbiddenTrailer, Trailers},
     writer::Writer,
 };

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use futures_core::Stream;
 use http::{
     HeaderName, HeaderValue, Response,
-    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE},
+    header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, TRAILER},
 };
 use peristyle_core::{BoxError, Control, Controlled, End};
 
 use crate::{
-    DrainPolicy, InvalidContentType, Ndjson, StreamBody, drain::Drain, length::Length,
-    source::Source,
+    DrainPolicy, ForbiddenTrailer, InvalidContentType, StreamBody, Trailers, drain::Drain,
+    length::Length, source::Source, trailers::Declared,
 };
 
 /// nginx holds back what it proxies unless this says `no`.
@@ -38,6 +38,7 @@ pub struct Streaming<S> {
     source: Source<S>,
     content_type: HeaderValue,
     length: Option<u64>,
+    trailers: Option<Declared>,
     drain_policy: DrainPolicy,
     control: Control,
     controlled: Controlled,
@@ -60,6 +61,7 @@ impl<S> Streaming<S> {
             source,
             content_type: HeaderValue::from_static("application/octet-stream"),
             length: None,
+            trailers: None,
             drain_policy: DrainPolicy::default(),
             control,
             controlled,
@@ -101,12 +103,36 @@ impl<S> Streaming<S> {
         self
     }
 
-    /// Each value as a line of JSON, with the content type `application/x-ndjson`; see [`ndjson`](crate::ndjson()).
-    pub fn ndjson(self) -> Streaming<Ndjson<S>> {
+    /// Declares trailer fields, of which `trailers` gives the values when the source has ended well; replaces those declared
+    /// before. The names are in the head as `Trailer` (RFC 9110, section 6.6.2).
+    ///
+    /// Fields are sent after the whole body over HTTP/2, and over HTTP/1.1 to a client that said `TE: trailers`, unless the
+    /// body has a declared [length](Self::length). A stream that fails, or is cut by its [`DrainPolicy`], has none. An
+    /// interceptor that compresses the body changes its bytes, but not a checksum of them in a trailer.
+    ///
+    /// # Errors
+    ///
+    /// When one of the names is of a field that must stand in the head (RFC 9110, section 6.5.1).
+    pub fn trailers(
+        mut self,
+        names: impl IntoIterator<Item = HeaderName>,
+        trailers: impl Trailers,
+    ) -> Result<Self, ForbiddenTrailer> {
+        self.trailers = Some(Declared::new(names, trailers)?);
+        Ok(self)
+    }
+
+    /// The same with another source, made of the values of this one.
+    pub(crate) fn map_source<T>(
+        self,
+        map: impl FnOnce(Source<S>) -> Source<T>,
+        content_type: HeaderValue,
+    ) -> Streaming<T> {
         Streaming {
-            source: Ndjson::source(self.source),
-            content_type: HeaderValue::from_static("application/x-ndjson"),
+            source: map(self.source),
+            content_type,
             length: self.length,
+            trailers: self.trailers,
             drain_policy: self.drain_policy,
             control: self.control,
             controlled: self.controlled,
@@ -127,9 +153,11 @@ impl<S> Streaming<S> {
         V: Into<Bytes>,
         E: Into<BoxError>,
     {
+        let trailer = self.trailers.as_ref().and_then(Declared::header);
         let mut response = Response::new(StreamBody::new(
             self.source,
             Length::new(self.length),
+            self.trailers,
             Drain::new(self.drain_policy),
             self.controlled,
         ));
@@ -139,6 +167,9 @@ impl<S> Streaming<S> {
         headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
         if let Some(length) = self.length {
             headers.insert(CONTENT_LENGTH, length.into());
+        }
+        if let Some(names) = trailer {
+            headers.insert(TRAILER, names);
         }
         response.extensions_mut().insert(self.control);
         response

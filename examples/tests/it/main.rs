@@ -2,6 +2,7 @@
 
 mod binary;
 mod browser;
+mod csv_export;
 mod cut_off;
 mod errors;
 mod events;
@@ -12,6 +13,7 @@ mod in_axum;
 mod judges;
 mod live_feed;
 mod llm_tokens;
+mod ndjson_import;
 mod nginx;
 mod order;
 mod progress;

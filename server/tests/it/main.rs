@@ -59,4 +59,5 @@ mod timeouts;
 mod tls;
 #[cfg(feature = "tower")]
 mod tower;
+mod trailers;
 mod truncated;

@@ -88,8 +88,10 @@ async fn a_flushed_value_is_seen_before_the_next_is_written() {
 
 #[tokio::test]
 async fn flushing_nothing_takes_no_room() {
+    let (go, mut wait) = mpsc::channel(1);
     let (tell, mut flushed) = mpsc::channel(1);
     let mut client = Client::of(write_blocking(move |out| {
+        wait.blocking_recv().ok_or("the test is over")?;
         write!(out, "one")?;
         for _ in 0..100 {
             out.flush()?;
@@ -97,6 +99,7 @@ async fn flushing_nothing_takes_no_room() {
         Ok(tell.blocking_send(())?)
     }));
     client.assert_pending();
+    go.send(()).await.unwrap();
 
     let flushed = timeout(Duration::from_secs(30), flushed.recv()).await;
     assert_eq!(flushed, Ok(Some(())));

@@ -7,7 +7,8 @@ use std::{
 };
 
 use bytes::Bytes;
-use http_body::Body;
+use http::HeaderMap;
+use http_body::{Body, Frame};
 use peristyle_core::{BoxError, Control, End};
 use peristyle_streaming::{StreamBody, Streaming};
 use tokio_test::task::{Spawn, spawn};
@@ -22,7 +23,11 @@ impl<S> Client<S> {
     where
         http::Response<StreamBody<S>>: From<Streaming<S>>,
     {
-        let (head, body) = http::Response::from(streaming).into_parts();
+        Self::of_response(streaming.into())
+    }
+
+    pub(crate) fn of_response(response: http::Response<StreamBody<S>>) -> Self {
+        let (head, body) = response.into_parts();
         let control = head.extensions.get::<Control>();
         Self {
             body: spawn(Box::pin(body)),
@@ -31,10 +36,33 @@ impl<S> Client<S> {
     }
 
     pub(crate) fn poll(&mut self) -> Poll<Option<Result<Bytes, BoxError>>> {
-        let polled = self
-            .body
-            .enter(|cx, body| Pin::into_inner(body).as_mut().poll_frame(cx));
+        let polled = self.poll_frame();
         polled.map_ok(|frame| frame.into_data().expect("there are no trailers"))
+    }
+
+    fn poll_frame(&mut self) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        let body = &mut self.body;
+        body.enter(|cx, body| Pin::into_inner(body).as_mut().poll_frame(cx))
+    }
+
+    /// The trailers that are there now.
+    #[track_caller]
+    pub(crate) fn trailers(&mut self) -> HeaderMap {
+        match self.poll_frame() {
+            Poll::Ready(Some(Ok(frame))) if frame.is_trailers() => {
+                frame.into_trailers().expect("they are trailers")
+            }
+            other => panic!("trailers are not there, but {other:?}"),
+        }
+    }
+
+    /// All the values that are there now.
+    pub(crate) fn values(&mut self) -> Vec<Bytes> {
+        let mut values = Vec::new();
+        while let Poll::Ready(Some(Ok(value))) = self.poll() {
+            values.push(value);
+        }
+        values
     }
 
     /// The value that is there now.

@@ -45,6 +45,14 @@ const TARGETS: [Target; 8] = [
         about: "forms of parts are what a plain reading finds, however they come",
     },
     Target {
+        name: "parts",
+        about: "streamed parts are what a plain reading finds, each as soon as it is out",
+    },
+    Target {
+        name: "reading",
+        about: "bodies read as lines or JSON are what a plain reading finds, however they come",
+    },
+    Target {
         name: "routes",
         about: "the address made of what a path matched matches the same",
     },
