@@ -49,6 +49,8 @@ mod body;
 mod channel;
 mod drain;
 mod error;
+#[cfg(feature = "files")]
+pub mod files;
 mod iter;
 mod length;
 mod ndjson;

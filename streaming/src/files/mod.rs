@@ -1,0 +1,49 @@
+//! Files, and anything else that can be read from any place: conditions, ranges, and a folder that no path leaves.
+//!
+//! - [`Directory`] serves the files of a folder.
+//! - [`OpenFile`] is one file of the program's choice.
+//! - [`Addressable`] is any source with a length that can be read from any place: [`Bytes`](bytes::Bytes) are one.
+//! - [`Representation`] answers a request with one of these.
+//!
+//! Their responses are for any host. In Peristyle:
+//!
+//! ```text
+//! let files = Directory::new("public")?;
+//! Routes::new().get("/files/{*path}", handler(async move |cx: &mut Context| {
+//!     let response = files.respond(cx.param("path").unwrap_or_default(), cx.request()).await;
+//!     cx.respond(response)
+//! }))
+//! ```
+//!
+//! In axum, where `Path` and `Parts` are extractors:
+//!
+//! ```text
+//! async |Path(path): Path<String>, parts: Parts| files.respond(&path, &parts).await
+//! ```
+
+mod accept;
+mod addressable;
+mod conditional;
+mod directory;
+mod error;
+mod etag;
+mod media_type;
+mod multipart;
+mod open_file;
+mod path;
+mod range;
+mod ranges;
+mod representation;
+mod root;
+mod validators;
+
+pub use self::{
+    addressable::Addressable,
+    directory::{Directory, Hidden, Links},
+    error::FileError,
+    etag::{ETag, InvalidETag},
+    open_file::OpenFile,
+    ranges::Ranges,
+    representation::Representation,
+    validators::Validators,
+};
