@@ -6,13 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-#[cfg(unix)]
-use rustix::fs::Mode;
 #[cfg(target_os = "linux")]
-use rustix::{
-    fd::OwnedFd,
-    fs::{OFlags, ResolveFlags},
-};
+use rustix::fd::OwnedFd;
+#[cfg(unix)]
+use rustix::fs::{Mode, OFlags};
 
 use super::Links;
 
