@@ -36,6 +36,9 @@
 //!
 //! Those of serialisable values become NDJSON by [`Streaming::ndjson`].
 //!
+//! With the feature `files`, the module `files` answers with files, and with anything else that can be read from any place:
+//! on conditions, in ranges, and from folders that no path leaves.
+//!
 //! - *Lazy*: nothing runs before the host polls the body, so a `HEAD` that is answered without polling costs nothing.
 //! - *Back-pressure*: a value is asked for when the host has room for it.
 //! - *Honest end*: an error or a panic of the source is an error of the body, after the values before it, and the host then
@@ -52,6 +55,10 @@ mod error;
 #[cfg(feature = "files")]
 pub mod files;
 mod iter;
+#[cfg(all(any(test, fuzzing), feature = "files"))]
+#[path = "../tests/laws/mod.rs"]
+#[doc(hidden)]
+pub mod laws;
 mod length;
 mod ndjson;
 mod reader;

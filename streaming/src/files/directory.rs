@@ -344,3 +344,24 @@ fn location(path: &PathBelow, request: &request::Parts) -> HeaderValue {
     let location = HeaderValue::try_from(format!("{name}/{query}"));
     location.unwrap_or_else(|_| HeaderValue::from_static("./"))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn who_finds_too_many_files_open_is_asked_to_come_back() {
+        let directory = Directory::new(env!("CARGO_MANIFEST_DIR")).expect("it is a folder");
+        for (code, status, retry_after) in [
+            (Errno::MFILE, 503, Some(&HeaderValue::from_static("1"))),
+            (Errno::ACCESS, 403, None),
+            (Errno::IO, 500, None),
+        ] {
+            let response = directory.refusal(FileError::new(code.into()));
+            assert_eq!(response.status(), status);
+            assert_eq!(response.headers().get(RETRY_AFTER), retry_after);
+        }
+    }
+}

@@ -144,3 +144,37 @@ fn general(error: &io::Error) -> Code {
         _ => Code::Other,
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::*;
+
+    #[test]
+    fn each_failure_of_the_system_has_its_status_and_no_path() {
+        for (code, status, text) in [
+            (Errno::NOENT, 404, "there is no such file"),
+            (Errno::NOTDIR, 404, "there is no such file"),
+            (Errno::XDEV, 404, "there is no such file"),
+            (Errno::LOOP, 404, "there is no such file"),
+            (Errno::NAMETOOLONG, 404, "there is no such file"),
+            (Errno::NXIO, 404, "there is no such file"),
+            (Errno::ACCESS, 403, "the file may not be read"),
+            (Errno::PERM, 403, "the file may not be read"),
+            (Errno::MFILE, 503, "too many files are open"),
+            (Errno::NFILE, 503, "too many files are open"),
+            (Errno::NOMEM, 503, "too many files are open"),
+            (Errno::IO, 500, "the file cannot be read"),
+        ] {
+            let error = FileError::new(code.into());
+            assert_eq!(error.status(), status, "{code}");
+            assert_eq!(error.to_string(), text);
+            assert_eq!(error.is_not_found(), status == 404);
+            assert_eq!(error.is_forbidden(), status == 403);
+            assert_eq!(error.is_exhausted(), status == 503);
+            let source = error::Error::source(&error).expect("it has one");
+            assert_eq!(source.to_string(), io::Error::from(code).to_string());
+        }
+    }
+}

@@ -38,7 +38,8 @@ impl Multipart {
 
     /// In bytes, with what stands around the ranges.
     pub(super) fn length(&self) -> u64 {
-        self.pieces.iter().map(Piece::length).sum()
+        let lengths = self.pieces.iter().map(Piece::length);
+        lengths.fold(0, u64::saturating_add)
     }
 }
 

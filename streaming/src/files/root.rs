@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 #[cfg(target_os = "linux")]
@@ -51,17 +51,41 @@ impl Root {
 
     /// Whoever can rename in the root, between the two steps, can still have a path lead out of it.
     fn resolve_and_open(&self, path: &str, links: Links) -> io::Result<File> {
-        let asked = self.path.join(path);
-        let resolved = fs::canonicalize(&asked)?;
-        let stays = match links {
-            Links::WithinRoot => resolved.starts_with(&self.path),
-            Links::Refused => resolved == asked.components().collect::<PathBuf>(),
-        };
-        if !stays {
-            return Err(io::ErrorKind::NotFound.into());
-        }
-        open(&resolved)
+        open(&resolve(&self.path, path, links)?)
     }
+}
+
+/// As many as Linux follows.
+const MOST_LINKS: usize = 40;
+
+/// Where a path leads by the links that there are now. As with `openat2` none may be absolute, nor leave the root on the way.
+fn resolve(root: &Path, path: &str, links: Links) -> io::Result<PathBuf> {
+    let mut resolved = root.to_owned();
+    let mut rest: Vec<_> = path.rsplit('/').map(PathBuf::from).collect();
+    let mut followed = 0;
+    while let Some(next) = rest.pop() {
+        let mut parts = next.components();
+        let Some(part) = parts.next() else { continue };
+        rest.push(parts.as_path().to_owned());
+        match part {
+            Component::Normal(name) => resolved.push(name),
+            Component::CurDir => continue,
+            Component::ParentDir if resolved != root => {
+                resolved.pop();
+                continue;
+            }
+            _ => return Err(io::ErrorKind::NotFound.into()),
+        }
+        if fs::symlink_metadata(&resolved)?.is_symlink() {
+            followed += 1;
+            if links == Links::Refused || followed > MOST_LINKS {
+                return Err(io::ErrorKind::NotFound.into());
+            }
+            rest.push(fs::read_link(&resolved)?);
+            resolved.pop();
+        }
+    }
+    Ok(resolved)
 }
 
 /// A terminal does not become that of the process, and a pipe is not waited for.
@@ -121,5 +145,80 @@ mod beneath {
             Links::WithinRoot => ResolveFlags::empty(),
             Links::Refused => ResolveFlags::NO_SYMLINKS,
         }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::{env, os::unix::fs::symlink, process};
+
+    use super::*;
+
+    /// What `path` is answered with by the kernel, and by resolving it first.
+    fn both(root: &Root, path: &str, links: Links) -> [bool; 2] {
+        [
+            root.open(path, links).is_ok(),
+            root.resolve_and_open(path, links).is_ok(),
+        ]
+    }
+
+    #[test]
+    fn a_path_that_is_resolved_first_leads_where_the_kernel_leads_it() {
+        let outer = env::temp_dir().join(format!("peristyle-root-{}", process::id()));
+        let path = outer.join("root");
+        fs::create_dir_all(path.join("sub/deep")).expect("it is new");
+        for file in ["secret", "root/a", "root/sub/a"] {
+            fs::write(outer.join(file), file).expect("it is new");
+        }
+        let outside = outer.join("secret");
+        let inside = path.join("sub");
+        for (link, target) in [
+            ("in", Path::new("sub")),
+            ("sub/up", Path::new("../a")),
+            ("sub/deep/up", Path::new("../../sub/./a")),
+            ("in-in", Path::new("in/up")),
+            ("out", Path::new("..")),
+            ("secret", Path::new("../secret")),
+            ("there-and-back", Path::new("../root/a")),
+            ("absolute", &outside),
+            ("absolute-in", &inside),
+            ("loop", Path::new("loop")),
+            ("one", Path::new("other")),
+            ("other", Path::new("one")),
+            ("dangling", Path::new("nothing")),
+        ] {
+            symlink(target, path.join(link)).expect("it is new");
+        }
+        let root = Root::new(&path).expect("it is a folder");
+        for (path, expected) in [
+            ("a", true),
+            (".", true),
+            ("sub/a", true),
+            ("in/a", true),
+            ("in", true),
+            ("sub/up", true),
+            ("in/up", true),
+            ("in-in", true),
+            ("sub/deep/up", true),
+            ("in/deep/up", true),
+            ("out/secret", false),
+            ("out", false),
+            ("secret", false),
+            ("there-and-back", false),
+            ("absolute", false),
+            ("absolute-in/a", false),
+            ("loop", false),
+            ("one", false),
+            ("dangling", false),
+            ("missing", false),
+            ("a/b", false),
+        ] {
+            let opened = both(&root, path, Links::WithinRoot);
+            assert_eq!(opened, [expected; 2], "{path}");
+            let has_link = !matches!(path, "a" | "." | "sub/a");
+            let opened = both(&root, path, Links::Refused);
+            assert_eq!(opened, [expected && !has_link; 2], "{path}");
+        }
+        fs::remove_dir_all(outer).expect("it is there");
     }
 }

@@ -165,3 +165,43 @@ async fn a_root_that_is_replaced_by_a_link_is_still_the_root() {
     let response = directory.respond("secret.txt", &request("/", &[])).await;
     assert_eq!(response.status(), 404);
 }
+
+/// A path that is checked first and opened then would lead out at times.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_folder_that_is_swapped_for_a_link_meanwhile_never_leads_out() {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    use rustix::fs::{RenameFlags, renameat_with};
+
+    let folder = folder("swapped");
+    folder.file("swap/secret.txt", "inside");
+    let (one, other) = (folder.root.join("swap"), folder.root.join("out"));
+    let directory = folder.directory();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE).unwrap();
+            }
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        // On a thread of its own, so that the exchange goes on meanwhile.
+        let requests = scope.spawn(|| {
+            runtime.unwrap().block_on(async {
+                for _ in 0..2000 {
+                    let response = directory
+                        .respond("swap/secret.txt", &request("/", &[]))
+                        .await;
+                    let status = response.status();
+                    assert!(status == 200 || status == 404, "{status}");
+                    let expected = if status == 200 { "inside" } else { "" };
+                    assert_eq!(text(response).await, expected);
+                }
+            });
+        });
+        let ended = requests.join();
+        done.store(true, Relaxed);
+        ended.unwrap();
+    });
+}
