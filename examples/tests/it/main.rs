@@ -1,6 +1,7 @@
 //! Each example does what it says, and nginx passes on what it pushes.
 
 mod errors;
+mod files;
 mod hello;
 mod in_axum;
 mod live_feed;

@@ -41,7 +41,7 @@ pub trait Addressable: Send + Sync + 'static {
         Validators::default()
     }
 
-    /// Reads from `offset` on: at least one byte, at most `length`, which is 128 KiB or less. What is read stays within
+    /// Reads from `offset` on: at least one byte, at most `length`, which is 256 KiB or less. What is read stays within
     /// [`length`](Self::length).
     ///
     /// One read is asked for after the other, each when the host has room for it. The future is dropped when the client

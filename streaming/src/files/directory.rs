@@ -10,7 +10,7 @@ use http::{
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{
-    FileError, OpenFile, Ranges, Representation,
+    FileBody, FileError, OpenFile, Representation,
     accept::{Coding, accepted},
     media_type,
     open_file::blocking,
@@ -18,7 +18,6 @@ use super::{
     representation::{empty, is_read, not_allowed},
     root::Root,
 };
-use crate::StreamBody;
 
 /// Serves the files of a folder and of those in it; never a list of them.
 ///
@@ -153,11 +152,7 @@ impl Directory {
     /// # Cancel safety
     ///
     /// Dropping the future closes what it has opened and has no other effect.
-    pub async fn respond(
-        &self,
-        path: &str,
-        request: &request::Parts,
-    ) -> Response<StreamBody<Ranges<OpenFile>>> {
+    pub async fn respond(&self, path: &str, request: &request::Parts) -> Response<FileBody> {
         let path = path.strip_prefix('/').unwrap_or(path);
         self.answer(PathBelow::decoded(path, self.options.hidden), request)
             .await
@@ -173,7 +168,7 @@ impl Directory {
         &self,
         prefix: &str,
         request: &request::Parts,
-    ) -> Response<StreamBody<Ranges<OpenFile>>> {
+    ) -> Response<FileBody> {
         let prefix = prefix.strip_suffix('/').unwrap_or(prefix);
         let path = request.uri.path().strip_prefix(prefix);
         let path = path.and_then(|path| path.strip_prefix('/'));
@@ -206,7 +201,7 @@ impl Directory {
         &self,
         path: Option<PathBelow>,
         request: &request::Parts,
-    ) -> Response<StreamBody<Ranges<OpenFile>>> {
+    ) -> Response<FileBody> {
         if !is_read(&request.method) {
             return not_allowed();
         }
@@ -252,7 +247,7 @@ impl Directory {
         varies.then(|| HeaderValue::from_static("accept-encoding"))
     }
 
-    fn refusal(&self, error: FileError) -> Response<StreamBody<Ranges<OpenFile>>> {
+    fn refusal(&self, error: FileError) -> Response<FileBody> {
         let mut response = empty(error.status());
         let headers = response.headers_mut();
         headers.extend(self.vary().map(|vary| (VARY, vary)));

@@ -5,14 +5,14 @@
 //! - [`Addressable`] is any source with a length that can be read from any place: [`Bytes`](bytes::Bytes) are one.
 //! - [`Representation`] answers a request with one of these.
 //!
-//! Their responses are for any host. In Peristyle:
+//! Their responses are for any host. In Peristyle, where a route has the pattern `/files/{*path}`:
 //!
 //! ```text
-//! let files = Directory::new("public")?;
-//! Routes::new().get("/files/{*path}", handler(async move |cx: &mut Context| {
-//!     let response = files.respond(cx.param("path").unwrap_or_default(), cx.request()).await;
-//!     cx.respond(response)
-//! }))
+//! async fn file(cx: &mut Context) -> Result<Response<FileBody>, BoxError> {
+//!     let files = cx.state::<Directory>()?;
+//!     let path = cx.param("path").unwrap_or_default();
+//!     Ok(files.respond(path, cx.request()).await)
+//! }
 //! ```
 //!
 //! In axum, where `Path` and `Parts` are extractors:
@@ -20,6 +20,8 @@
 //! ```text
 //! async |Path(path): Path<String>, parts: Parts| files.respond(&path, &parts).await
 //! ```
+//!
+//! In hyper, after `request.into_parts()`: `files.respond_below("/files", &parts).await`.
 
 mod accept;
 mod addressable;
@@ -37,6 +39,8 @@ mod representation;
 mod root;
 mod validators;
 
+use crate::StreamBody;
+
 pub use self::{
     addressable::Addressable,
     directory::{Directory, Hidden, Links},
@@ -47,3 +51,6 @@ pub use self::{
     representation::Representation,
     validators::Validators,
 };
+
+/// The body of a response with a file.
+pub type FileBody = StreamBody<Ranges<OpenFile>>;

@@ -5,6 +5,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio, id},
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use serde_json::{Value, json};
@@ -124,7 +125,9 @@ struct Process {
 
 impl Process {
     fn start(chromium: &Path) -> Self {
-        let profile = env::temp_dir().join(format!("live-feed-browser-{}", id()));
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Relaxed);
+        let profile = env::temp_dir().join(format!("example-browser-{}-{number}", id()));
         let mut command = Command::new(chromium);
         command.args([
             "--headless",

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod answers;
-mod browser;
+pub(crate) mod browser;
 mod program;
 
 use std::{

@@ -10,12 +10,9 @@ use std::{
 
 use http::{Request, Response, request};
 use http_body_util::BodyExt;
-use peristyle_streaming::{
-    StreamBody,
-    files::{Directory, OpenFile, Ranges},
-};
+use peristyle_streaming::files::{Directory, FileBody};
 
-pub(super) type FileResponse = Response<StreamBody<Ranges<OpenFile>>>;
+pub(super) type FileResponse = Response<FileBody>;
 
 /// The folder `root`, within one of its own.
 pub(super) struct Folder {

@@ -95,15 +95,15 @@ async fn nothing_is_read_for_a_head_a_condition_or_a_range_beyond_the_end() {
 }
 
 #[tokio::test]
-async fn only_the_range_is_read_in_chunks_of_128_kib() {
+async fn only_the_range_is_read_in_chunks_of_256_kib() {
     let noted = Noted::new(1 << 40, zeros);
-    let request = request("GET", &[("range", "bytes=1000-264143")]);
+    let request = request("GET", &[("range", "bytes=1000-526287")]);
     let response = Representation::new(noted.clone()).respond(&request);
     assert_eq!(noted.reads(), [], "nobody has asked yet");
-    assert_eq!(content(response).await.unwrap().len(), 263_144);
+    assert_eq!(content(response).await.unwrap().len(), 525_288);
     assert_eq!(
         noted.reads(),
-        [(1000, 131_072), (132_072, 131_072), (263_144, 1000)]
+        [(1000, 262_144), (263_144, 262_144), (525_288, 1000)]
     );
 }
 
@@ -160,7 +160,7 @@ async fn an_error_of_a_source_comes_after_what_was_read() {
         _ => Err(io::ErrorKind::PermissionDenied.into()),
     });
     let (came, error) = fails(&noted, "bytes=0-").await;
-    assert_eq!(came, 131_072);
+    assert_eq!(came, 262_144);
     let error = error.downcast_ref::<io::Error>().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
 }
