@@ -6,7 +6,8 @@ use std::{
     sync::OnceLock,
 };
 
-use peristyle_server::laws::Law;
+use peristyle_server::laws as server;
+use peristyle_streaming::laws as streaming;
 
 static LAW: OnceLock<Law> = OnceLock::new();
 
@@ -17,7 +18,7 @@ static LAW: OnceLock<Law> = OnceLock::new();
 ///
 /// When there is no such law, or nothing can be written.
 pub fn start(name: &str) {
-    let law = Law::named(name).expect("each target has a law");
+    let law = named(name).expect("each target has a law");
     let place = |name| env::var_os(name).map(PathBuf::from);
     if let Some(folder) = place("FUZZ_SEEDS") {
         sow(&law, &folder);
@@ -26,6 +27,29 @@ pub fn start(name: &str) {
         fs::write(file, words(&law)).expect("the words can be written");
     }
     assert!(LAW.set(law).is_ok(), "a target starts once");
+}
+
+/// A law of any crate.
+struct Law {
+    holds: fn(&[u8]),
+    seeds: Vec<Vec<u8>>,
+    words: &'static [&'static str],
+}
+
+fn named(name: &str) -> Option<Law> {
+    let of_server = server::Law::named(name).map(|law| Law {
+        holds: law.holds,
+        seeds: law.seeds,
+        words: law.words,
+    });
+    let of_streaming = || {
+        streaming::Law::named(name).map(|law| Law {
+            holds: law.holds,
+            seeds: law.seeds,
+            words: law.words,
+        })
+    };
+    of_server.or_else(of_streaming)
 }
 
 /// Panics when the law does not hold of these bytes.

@@ -193,8 +193,8 @@ impl Directory {
     ) -> Result<Representation<OpenFile>, FileError> {
         let path = path.strip_prefix('/').unwrap_or(path);
         let path = PathBelow::decoded(path, self.options.hidden);
-        self.open(path.ok_or_else(FileError::not_found)?, headers)
-            .await
+        let path = path.ok_or_else(FileError::not_found)?;
+        self.open(Arc::new(path), headers).await
     }
 
     async fn answer(
@@ -208,11 +208,12 @@ impl Directory {
         let Some(path) = path else {
             return self.refusal(FileError::not_found());
         };
-        let location = location(&path, request);
-        match self.open(path, &request.headers).await {
+        let path = Arc::new(path);
+        match self.open(Arc::clone(&path), &request.headers).await {
             Ok(file) => file.respond(request),
             Err(error) if error.is_folder() => {
                 let mut response = empty(StatusCode::PERMANENT_REDIRECT);
+                let location = location(&path, request);
                 response.headers_mut().insert(LOCATION, location);
                 response
             }
@@ -222,7 +223,7 @@ impl Directory {
 
     async fn open(
         &self,
-        path: PathBelow,
+        path: Arc<PathBelow>,
         headers: &HeaderMap,
     ) -> Result<Representation<OpenFile>, FileError> {
         let codings = match self.options.precompressed {

@@ -1,4 +1,4 @@
-//! The laws of the server by name. libFuzzer looks for bytes of which one does not hold.
+//! The laws of the server and of streaming by name. libFuzzer looks for bytes of which one does not hold.
 
 mod target;
 
@@ -15,7 +15,7 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 6] = [
+const TARGETS: [Target; 7] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
@@ -37,6 +37,10 @@ const TARGETS: [Target; 6] = [
         about: "forms of parts are what a plain reading finds, however they come",
     },
     Target {
+        name: "range",
+        about: "what is sent in ranges is what was asked for, byte by byte",
+    },
+    Target {
         name: "routes",
         about: "the address made of what a path matched matches the same",
     },
@@ -49,7 +53,7 @@ Usage: cargo xtask fuzz TARGET|all [--seconds N | --input FILE]
   --input FILE  try the bytes of one file, to see a failure again
 
 It needs a C++ compiler, and no nightly one of Rust. What is found is kept in `target/fuzz/found`; make it a seed of its law in
-`server/tests/laws`, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
+the `tests/laws` of its crate, where `cargo xtask test` tries it for ever. What reached more of the code is in `target/fuzz/corpus`, where the
 next run goes on.
 
 Targets:";
