@@ -93,7 +93,7 @@ enum Answer {
 }
 
 fn content(length: usize) -> Vec<u8> {
-    (0..length).map(|n| (n % 251) as u8).collect()
+    (0..=250).cycle().take(length).collect()
 }
 
 fn answer(header: &HeaderValue, length: usize) -> Answer {
@@ -136,7 +136,7 @@ fn parts(body: &[u8], content_type: &str, length: usize) -> Vec<(usize, usize, V
             return parts;
         }
         let end = rest.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        let head = str::from_utf8(&rest[..end]).unwrap();
+        let head = std::str::from_utf8(&rest[..end]).unwrap();
         let place = head.split_once("content-range: ").unwrap().1;
         let (first, last) = within(place, length);
         let (start, end) = (end + 4, end + 5 + last - first);
@@ -182,9 +182,9 @@ fn expected(header: &[u8], length: usize) -> Answer {
     Answer::Ranges(ranges.into_iter().map(with_bytes).collect())
 }
 
-/// The first and last byte of one element, or none where there is no such byte; `None` for what is malformed.
-fn spec(element: &[u8], length: usize) -> Option<Option<(usize, usize)>> {
-    let element = str::from_utf8(element).ok()?;
+/// The first and last byte of one element: none, where there is no such byte. `None` for what is malformed.
+fn spec(element: &[u8], length: usize) -> Option<Vec<(usize, usize)>> {
+    let element = std::str::from_utf8(element).ok()?;
     let (first, last) = element.split_once('-')?;
     let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit());
     if !digits(first) || !digits(last) || element == "-" {
@@ -200,17 +200,20 @@ fn spec(element: &[u8], length: usize) -> Option<Option<(usize, usize)>> {
         }
     };
     if first.is_empty() {
-        let suffix = number(last);
-        return Some(
-            (suffix > 0).then(|| (length.saturating_sub(suffix), length.saturating_sub(1))),
+        let range = (
+            length.saturating_sub(number(last)),
+            length.saturating_sub(1),
         );
+        return Some(vec![range; usize::from(number(last) > 0)]);
     }
     let first = number(first);
-    if last.is_empty() {
-        return Some((first < length).then(|| (first, length - 1)));
-    }
-    let last = number(last);
-    (first <= last).then(|| (first < length).then(|| (first, last.min(length - 1))))
+    let last = if last.is_empty() {
+        usize::MAX
+    } else {
+        number(last)
+    };
+    let range = (first, last.min(length.saturating_sub(1)));
+    (first <= last).then(|| vec![range; usize::from(first < length)])
 }
 
 fn runs(asked: &[(usize, usize)], length: usize) -> Vec<(usize, usize)> {

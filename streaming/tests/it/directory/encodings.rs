@@ -51,11 +51,11 @@ async fn the_client_s_preference_chooses_the_form() {
         assert_eq!(header(&response, "vary"), "accept-encoding");
         let length = content.len().to_string();
         assert_eq!(header(&response, "content-length"), length);
-        let is_script = path.ends_with(".js");
-        let expected = if is_script {
-            "text/javascript; charset=utf-8"
-        } else {
+        let is_page = path.is_empty();
+        let expected = if is_page {
             "text/html; charset=utf-8"
+        } else {
+            "text/javascript; charset=utf-8"
         };
         assert_eq!(header(&response, "content-type"), expected);
         assert_eq!(text(response).await, content);

@@ -1,5 +1,7 @@
 //! Folders whose files are served.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
 mod encodings;
 mod file;
 mod folder;

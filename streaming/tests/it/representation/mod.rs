@@ -1,5 +1,7 @@
 //! Contents that are answered with in full or in ranges, on conditions.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
+
 mod reading;
 mod table;
 
@@ -38,7 +40,7 @@ fn parts<'a>(body: &'a [u8], content_type: &str) -> Vec<(&'a str, &'a [u8])> {
     let mut parts = Vec::new();
     loop {
         let end = find(rest, b"\r\n\r\n");
-        let (head, content) = (str::from_utf8(&rest[..end]).unwrap(), &rest[end + 4..]);
+        let (head, content) = (std::str::from_utf8(&rest[..end]).unwrap(), &rest[end + 4..]);
         let end = find(content, format!("\r\n--{boundary}").as_bytes());
         parts.push((head, &content[..end]));
         rest = &content[end + 4 + boundary.len()..];
