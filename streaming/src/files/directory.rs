@@ -139,7 +139,7 @@ impl Directory {
     /// `a.js`. Default is not to.
     ///
     /// It has the content type of `a.js`, a `Content-Encoding`, and validators and ranges of its own (RFC 9110, section
-    /// 8.1). Every answer then has `Vary: accept-encoding`.
+    /// 8.1). An answer that could be another then has `Vary: accept-encoding`.
     #[must_use]
     pub fn precompressed(mut self) -> Self {
         self.options.precompressed = Precompressed::Served;
@@ -318,10 +318,11 @@ impl Search {
     fn plain(&self, path: &PathBelow) -> Result<OpenFile, FileError> {
         let file = self.root.open(path.as_str(), self.links);
         let file = file.map_err(FileError::new)?;
-        if file.metadata().is_ok_and(|it| it.is_dir()) {
+        let metadata = file.metadata().map_err(FileError::new)?;
+        if metadata.is_dir() {
             return Err(FileError::folder());
         }
-        OpenFile::new(file).map_err(FileError::new)
+        OpenFile::of(file, &metadata).map_err(FileError::new)
     }
 }
 

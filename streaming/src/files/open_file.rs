@@ -69,6 +69,10 @@ impl OpenFile {
     /// When the file cannot be asked for its length, or is a folder, a pipe or a device.
     pub fn new(file: File) -> io::Result<Self> {
         let metadata = file.metadata()?;
+        Self::of(file, &metadata)
+    }
+
+    pub(super) fn of(file: File, metadata: &Metadata) -> io::Result<Self> {
         if !metadata.is_file() {
             let kind = io::ErrorKind::InvalidInput;
             return Err(io::Error::new(kind, "not a regular file"));
@@ -77,7 +81,7 @@ impl OpenFile {
             file,
             length: metadata.len(),
             modified: metadata.modified().ok(),
-            validators: validators(&metadata, SystemTime::now()),
+            validators: validators(metadata, SystemTime::now()),
         })
     }
 
