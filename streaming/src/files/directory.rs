@@ -12,11 +12,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use super::{
     FileBody, FileError, OpenFile, Representation,
     accept::{Coding, accepted},
-    media_type,
     open_file::blocking,
     path::PathBelow,
     representation::{empty, is_read, not_allowed},
     root::Root,
+    search::Search,
 };
 
 /// Serves the files of a folder and of those in it; never a list of them.
@@ -257,72 +257,6 @@ impl Directory {
         }
         response.extensions_mut().insert(Arc::new(error));
         response
-    }
-}
-
-const INDEX: &str = "index.html";
-
-/// Looks for one file. Blocks.
-struct Search {
-    root: Arc<Root>,
-    links: Links,
-    codings: Vec<Coding>,
-}
-
-struct Found {
-    file: OpenFile,
-    media_type: &'static str,
-    coding: Option<Coding>,
-}
-
-impl Search {
-    fn run(&self, path: &PathBelow) -> Result<Found, FileError> {
-        if path.is_folder {
-            return self.index(path);
-        }
-        match self.encoded(path) {
-            Err(error) if error.is_folder() => self.index(path).and(Err(error)),
-            found => found,
-        }
-    }
-
-    fn index(&self, folder: &PathBelow) -> Result<Found, FileError> {
-        match self.encoded(&folder.join(INDEX)) {
-            Err(error) if error.is_folder() => Err(FileError::not_found()),
-            found => found,
-        }
-    }
-
-    fn encoded(&self, path: &PathBelow) -> Result<Found, FileError> {
-        let plain = self.plain(path)?;
-        let media_type = media_type::of(path.last_name());
-        for &coding in &self.codings {
-            let path = format!("{}.{}", path.as_str(), coding.suffix());
-            let opened = self.root.open(&path, self.links).and_then(OpenFile::new);
-            if let Some(file) = opened.ok().filter(|file| file.is_as_new_as(&plain)) {
-                let coding = Some(coding);
-                return Ok(Found {
-                    file,
-                    media_type,
-                    coding,
-                });
-            }
-        }
-        Ok(Found {
-            file: plain,
-            media_type,
-            coding: None,
-        })
-    }
-
-    fn plain(&self, path: &PathBelow) -> Result<OpenFile, FileError> {
-        let file = self.root.open(path.as_str(), self.links);
-        let file = file.map_err(FileError::new)?;
-        let metadata = file.metadata().map_err(FileError::new)?;
-        if metadata.is_dir() {
-            return Err(FileError::folder());
-        }
-        OpenFile::of(file, &metadata).map_err(FileError::new)
     }
 }
 

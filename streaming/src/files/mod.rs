@@ -37,7 +37,9 @@ mod range;
 mod ranges;
 mod representation;
 mod root;
+mod search;
 mod validators;
+mod version;
 
 use crate::StreamBody;
 

@@ -2,17 +2,16 @@
 
 use std::{
     fs::{File, Metadata},
-    hash::{DefaultHasher, Hash, Hasher},
     io,
     path::PathBuf,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
 use tokio::task::{JoinHandle, spawn_blocking};
 
-use super::{Addressable, ETag, Validators};
+use super::{Addressable, Validators, version::validators};
 
 /// A regular file that is open, with the length and the validators that it had then.
 ///
@@ -159,57 +158,4 @@ fn read(file: &File, offset: u64, length: usize) -> io::Result<Vec<u8>> {
     let read = file.seek_read(&mut bytes, offset)?;
     bytes.truncate(read);
     Ok(bytes)
-}
-
-/// How old a change must be for no other to have the same time: file systems count in 2 seconds at the worst.
-const SETTLED: Duration = Duration::from_secs(2);
-
-fn validators(metadata: &Metadata, now: SystemTime) -> Validators {
-    let Ok(modified) = metadata.modified() else {
-        return Validators::default();
-    };
-    let opaque = opaque(metadata, modified);
-    if is_fresh(modified, now) {
-        let etag = ETag::weak(&format!("{opaque}-fresh")).expect("it is visible ASCII");
-        return Validators::default().with_etag(etag);
-    }
-    let etag = ETag::strong(&opaque).expect("it is visible ASCII");
-    let validators = Validators::default().with_etag(etag);
-    // A date to come would be after that of the response (RFC 9110, section 8.8.2.1).
-    if modified > now {
-        return validators;
-    }
-    validators.with_last_modified(modified)
-}
-
-/// A time to come is no time of a change that just happened: somebody has set it.
-fn is_fresh(modified: SystemTime, now: SystemTime) -> bool {
-    let between = now
-        .duration_since(modified)
-        .unwrap_or_else(|before| before.duration());
-    between < SETTLED
-}
-
-/// Length and time are told by other headers too. The rest is nobody's business, and hashed.
-fn opaque(metadata: &Metadata, modified: SystemTime) -> String {
-    let mut hasher = DefaultHasher::new();
-    identity(metadata).hash(&mut hasher);
-    let (sign, since) = match modified.duration_since(UNIX_EPOCH) {
-        Ok(since) => ("", since),
-        Err(before) => ("-", before.duration()),
-    };
-    let (nanos, length) = (since.as_nanos(), metadata.len());
-    format!("{sign}{nanos:x}-{length:x}-{:x}", hasher.finish())
-}
-
-#[cfg(unix)]
-fn identity(metadata: &Metadata) -> impl Hash + use<> {
-    use std::os::unix::fs::MetadataExt;
-
-    (metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-}
-
-#[cfg(not(unix))]
-fn identity(metadata: &Metadata) -> impl Hash + use<> {
-    metadata.created().ok()
 }
