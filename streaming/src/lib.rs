@@ -48,6 +48,9 @@
 //!
 //! The other way round, the body of a request is read as a stream of bytes, lines or JSON values by [`Reading`].
 //!
+//! With the feature `files`, the module `files` answers with files, and with anything else that can be read from any place:
+//! on conditions, in ranges, and from folders that no path leaves.
+//!
 //! - *Lazy*: nothing runs before the host polls the body, so a `HEAD` that is answered without polling costs nothing.
 //! - *Back-pressure*: a value is asked for when the host has room for it.
 //! - *Honest end*: an error or a panic of the source is an error of the body, after the values before it, and the host then
@@ -61,6 +64,8 @@ mod body;
 mod channel;
 mod drain;
 mod error;
+#[cfg(feature = "files")]
+pub mod files;
 mod format;
 mod iter;
 #[cfg(any(test, fuzzing))]

@@ -6,6 +6,7 @@ mod csv_export;
 mod cut_off;
 mod errors;
 mod events;
+mod files;
 mod folder;
 mod follow;
 mod hello;

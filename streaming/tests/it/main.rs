@@ -5,6 +5,8 @@ mod blocking;
 mod client;
 #[cfg(feature = "csv")]
 mod csv;
+#[cfg(feature = "files")]
+mod directory;
 mod drain;
 mod end;
 mod failure;
@@ -13,6 +15,8 @@ mod formats;
 mod length;
 mod multipart;
 mod reading;
+#[cfg(feature = "files")]
+mod representation;
 mod response;
 mod sources;
 mod trailers;

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a law that cannot be tried is broken")]
 
 mod parts;
+#[cfg(feature = "files")]
+mod range;
 mod reading;
 #[cfg(test)]
 #[path = "../../../server/tests/laws/variations.rs"]
@@ -32,6 +34,8 @@ impl Law {
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "parts" => parts::law(),
+            #[cfg(feature = "files")]
+            "range" => range::law(),
             "reading" => reading::law(),
             _ => return None,
         })

@@ -15,7 +15,7 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 8] = [
+const TARGETS: [Target; 9] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
@@ -47,6 +47,10 @@ const TARGETS: [Target; 8] = [
     Target {
         name: "parts",
         about: "streamed parts are what a plain reading finds, each as soon as it is out",
+    },
+    Target {
+        name: "range",
+        about: "what is sent in ranges is what was asked for, byte by byte",
     },
     Target {
         name: "reading",
