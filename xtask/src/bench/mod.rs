@@ -5,6 +5,8 @@ mod callgrind;
 mod counter;
 mod instructions;
 mod requests;
+mod servers;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 
@@ -19,7 +21,7 @@ struct Bench {
     count: fn(&Binary) -> Result<(), Error>,
 }
 
-const BENCHES: [Bench; 2] = [
+const BENCHES: [Bench; 3] = [
     Bench {
         name: "chain",
         about: "what an interceptor costs: time and allocations by depth",
@@ -33,6 +35,13 @@ const BENCHES: [Bench; 2] = [
         alone: || Binary::of_floor("http"),
         with_peers: || Binary::of_peers("http").with("--peers"),
         count: requests::run,
+    },
+    Bench {
+        name: "stream",
+        about: "what a value of a stream costs the server over HTTP/1.1, beside the engine that it stands on",
+        alone: || Binary::of_floor("stream"),
+        with_peers: || Binary::of_peers("stream").with("--peers"),
+        count: values::run,
     },
 ];
 
