@@ -10,7 +10,7 @@ use tokio::{
 
 use crate::{
     protocol::{
-        ACK, DATA, END_STREAM, Ending, HEADERS, PING, Protocol, RST_STREAM, SETTINGS, frame,
+        ACK, CANCEL, DATA, END_STREAM, Ending, HEADERS, PING, Protocol, RST_STREAM, SETTINGS, frame,
     },
     server::InMemory,
 };
@@ -18,8 +18,23 @@ use crate::{
 /// So much of a connection is on its way at a time, unless a test says otherwise.
 pub(crate) const ROOM: usize = 64 * 1024;
 
-/// Longer than any time-out of the server, by a clock that does not tick.
-const HOUR: Duration = Duration::from_secs(3600);
+/// Longer than any time-out, by a clock that does not tick: a test that hangs fails instead.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How a client gives a response up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaving {
+    Connection,
+    /// With `RST_STREAM`; the connection goes on.
+    Stream,
+}
+
+/// The ways in which clients can leave.
+pub(crate) const WAYS: [(Protocol, Leaving); 3] = [
+    (Protocol::Http1, Leaving::Connection),
+    (Protocol::Http2, Leaving::Connection),
+    (Protocol::Http2, Leaving::Stream),
+];
 
 pub(crate) struct Client {
     pub(crate) io: DuplexStream,
@@ -48,17 +63,39 @@ impl Client {
 
     /// Reads until this is the body as far as it has come.
     pub(crate) async fn until(&mut self, body: &str) {
+        self.until_at_least(body).await;
+        assert_eq!(self.text(), body);
+    }
+
+    /// Reads until the body has come as far as this.
+    pub(crate) async fn until_at_least(&mut self, body: &str) {
         while self.body.len() < body.len() {
             let more = self.read().await.unwrap();
-            assert!(more || self.body.len() >= body.len(), "cut after {:?}", self.text());
+            assert!(more, "cut after {:?}", self.text());
         }
-        assert_eq!(self.text(), body);
+        assert!(self.body.starts_with(body.as_bytes()), "{}", self.text());
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.io.write_all(bytes).await.unwrap();
     }
 
     /// Reads to the end of the body, and returns the whole of it.
     pub(crate) async fn rest(mut self) -> (String, Ending) {
         while self.ending.is_none() && self.read().await.unwrap() {}
         (self.text(), self.ending.unwrap_or(Ending::Cut))
+    }
+
+    /// Gives the response up. What is returned keeps the connection, if that is to go on.
+    pub(crate) async fn leave(mut self, leaving: Leaving) -> Option<DuplexStream> {
+        match leaving {
+            Leaving::Connection => None,
+            Leaving::Stream => {
+                let reset = frame(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
+                self.io.write_all(&reset).await.unwrap();
+                Some(self.io)
+            }
+        }
     }
 
     /// The head of the response, over HTTP/1.1.
@@ -72,7 +109,7 @@ impl Client {
 
     /// Reads more; false at the end of the connection.
     async fn read(&mut self) -> Result<bool, BoxError> {
-        let read = timeout(HOUR, self.io.read_buf(&mut self.unread));
+        let read = timeout(LONGEST, self.io.read_buf(&mut self.unread));
         if read.await?? == 0 {
             return Ok(false);
         }
