@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
@@ -15,6 +15,13 @@ use crate::{Body, Response, activity::Ongoing, causes::Causes};
 
 /// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
 const PIECE: usize = 128 * 1024;
+
+/// Values up to this size are copied together: each on its own costs the connection a chunk, or a frame, and the system a buffer.
+const SMALL: usize = 1024;
+/// Of values that were copied together, no more than one value above it.
+const TOGETHER: usize = 16 * 1024;
+/// Values that are copied together before other tasks get their turn.
+const AT_ONCE: usize = 512;
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -30,10 +37,12 @@ pub(crate) struct Outgoing {
     left: Option<u64>,
     /// What the body yielded and the connection does not have yet.
     rest: Bytes,
-    /// What the body yielded after all that was declared: trailers.
-    ahead: Option<Box<Frame<Bytes>>>,
+    /// What the body yielded after that: trailers, or an error.
+    ahead: Option<Box<Result<Frame<Bytes>, BoxError>>>,
     /// The body was polled to its end.
     ended: bool,
+    /// The body has not had to wait since it last yielded a frame.
+    flows: bool,
 }
 
 impl Outgoing {
@@ -60,6 +69,7 @@ impl Outgoing {
             left: declared,
             rest: Bytes::new(),
             ahead: None,
+            flows: false,
         };
         if outgoing.is_complete() {
             outgoing.ongoing.complete();
@@ -71,7 +81,7 @@ impl Outgoing {
     /// was sent can then be told.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
         if self.rest.is_empty() {
-            let mut frame = ready!(self.poll_counted(cx))?;
+            let mut frame = ready!(self.poll_together(cx))?;
             match frame.as_mut().and_then(Frame::data_mut) {
                 Some(data) if data.len() > PIECE => self.rest = data.split_off(PIECE),
                 _ => {}
@@ -80,6 +90,58 @@ impl Outgoing {
         }
         let piece = self.rest.split_to(PIECE.min(self.rest.len()));
         Poll::Ready(Ok(Some(Frame::data(piece))))
+    }
+
+    /// The next frame, and what the body has ready beside it. A value that had to be waited for goes alone: mostly no other
+    /// comes with it.
+    fn poll_together(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+        let flowed = self.flows;
+        let frame = self.poll_counted(cx);
+        self.flows = frame.is_ready();
+        let frame = ready!(frame)?.map(|frame| match frame.into_data() {
+            Ok(data) if flowed && is_small(&data) => Frame::data(self.gather(data, cx)),
+            Ok(data) => Frame::data(data),
+            Err(trailers) => trailers,
+        });
+        Poll::Ready(Ok(frame))
+    }
+
+    /// A value together with small ones that are ready.
+    fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
+        let Some(second) = self.next_small(cx) else {
+            return first;
+        };
+        let mut together = BytesMut::with_capacity(TOGETHER + SMALL);
+        together.extend_from_slice(&first);
+        together.extend_from_slice(&second);
+        for _ in 2..AT_ONCE {
+            if together.len() >= TOGETHER {
+                break;
+            }
+            let Some(data) = self.next_small(cx) else {
+                break;
+            };
+            together.extend_from_slice(&data);
+        }
+        together.freeze()
+    }
+
+    /// The next value, if it is small and ready. Whatever else the body yields comes after it was asked for again.
+    fn next_small(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
+        match self.poll_counted(cx) {
+            Poll::Ready(Ok(Some(frame))) => match frame.into_data() {
+                Ok(data) if is_small(&data) => return Some(data),
+                Ok(data) => self.rest = data,
+                Err(trailers) => self.ahead = Some(Box::new(Ok(trailers))),
+            },
+            Poll::Ready(Err(error)) => self.ahead = Some(Box::new(Err(error))),
+            Poll::Ready(Ok(None)) => {}
+            Poll::Pending => self.flows = false,
+        }
+        None
     }
 
     /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
@@ -93,8 +155,8 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
-        if let Some(trailers) = self.ahead.take() {
-            return Poll::Ready(Ok(Some(*trailers)));
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(ahead.map(Some));
         }
         let Some(frame) = ready!(self.poll_body(cx))? else {
             let missing = self.left.filter(|&left| left > 0);
@@ -119,7 +181,8 @@ impl Outgoing {
             match self.poll_body(cx)? {
                 Poll::Ready(Some(frame)) if length(&frame) > 0 => return Err(TooLong.into()),
                 Poll::Ready(Some(frame)) => {
-                    self.ahead = Some(frame).filter(Frame::is_trailers).map(Box::new);
+                    let trailers = Some(frame).filter(Frame::is_trailers);
+                    self.ahead = trailers.map(|trailers| Box::new(Ok(trailers)));
                 }
                 Poll::Ready(None) | Poll::Pending => return Ok(()),
             }
@@ -135,6 +198,10 @@ impl Outgoing {
         self.ended = frame.is_none() || self.body.is_end_stream();
         Poll::Ready(frame.transpose())
     }
+}
+
+fn is_small(data: &Bytes) -> bool {
+    data.len() <= SMALL
 }
 
 fn length(frame: &Frame<Bytes>) -> u64 {

@@ -60,7 +60,7 @@ impl KeepAlive {
         Some(Pulse {
             period,
             rng,
-            due: None,
+            due: Due::Restarted,
         })
     }
 
@@ -80,18 +80,31 @@ impl Default for KeepAlive {
 pub(crate) struct Pulse {
     period: Duration,
     rng: Rng,
-    /// `None` before the first restart, and when it is beyond what the clock can tell.
-    due: Option<Instant>,
+    due: Due,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The silence has not begun: the stream has not had to wait since. A busy one need not look at the clock at every event.
+    Restarted,
+    /// `None` when it is beyond what the clock can tell.
+    At(Option<Instant>),
 }
 
 impl Pulse {
     /// Something was sent.
-    pub(crate) fn restart(&mut self, now: Instant) {
-        self.due = now.checked_add(self.silence());
+    pub(crate) fn restart(&mut self) {
+        self.due = Due::Restarted;
     }
 
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+    /// Asked for when there is nothing to send.
+    pub(crate) fn due(&mut self) -> Option<Instant> {
+        if let Due::At(at) = self.due {
+            return at;
+        }
+        let at = Instant::now().checked_add(self.silence());
+        self.due = Due::At(at);
+        at
     }
 
     fn silence(&mut self) -> Duration {
