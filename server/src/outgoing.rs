@@ -1,20 +1,21 @@
 //! The body of a response on its way to the connection.
 
 use std::{
-    error, fmt,
+    error, fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
 
-use crate::{Body, Response, activity::Ongoing, causes::Causes};
+use crate::{Body, Response, activity::Ongoing, causes::Causes, pieces::Pieces};
 
-/// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
-const PIECE: usize = 128 * 1024;
+/// What goes to the connection at once. Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the
+/// system.
+const PIECE: usize = 192 * 1024;
 
 /// Values up to this size are copied together: each on its own costs the connection a chunk, or a frame, and the system a buffer.
 const SMALL: usize = 1024;
@@ -22,6 +23,8 @@ const SMALL: usize = 1024;
 const TOGETHER: usize = 16 * 1024;
 /// Values that are copied together before other tasks get their turn.
 const AT_ONCE: usize = 512;
+/// Values that go with a large one.
+const OTHERS: usize = 7;
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -77,41 +80,48 @@ impl Outgoing {
         outgoing
     }
 
-    /// The next frame, in pieces of which the connection holds one at a time: what a client that reads slowly, or not at all,
-    /// was sent can then be told.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+    /// The next frame, of which the connection holds one at a time: what a client that reads slowly, or not at all, was sent can
+    /// then be told. A value that had to be waited for goes alone: mostly no other comes with it.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Pieces>>, BoxError>> {
+        let flowed = mem::replace(&mut self.flows, true);
+        let Some(first) = ready!(self.poll_cut(cx))? else {
+            return Poll::Ready(Ok(None));
+        };
+        let first = match first.into_data() {
+            Ok(first) => first,
+            Err(trailers) => return Poll::Ready(Ok(Some(trailers.map_data(Pieces::from)))),
+        };
+        let pieces = match flowed && self.ongoing.is_connected() {
+            true if is_small(&first) => self.gather_small(first, cx).into(),
+            true => self.gather(first, cx),
+            false => first.into(),
+        };
+        Poll::Ready(Ok(Some(Frame::data(pieces))))
+    }
+
+    /// The next frame, cut where it is longer than a piece.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
         if self.rest.is_empty() {
-            let mut frame = ready!(self.poll_together(cx))?;
-            match frame.as_mut().and_then(Frame::data_mut) {
-                Some(data) if data.len() > PIECE => self.rest = data.split_off(PIECE),
-                _ => {}
+            let frame = self.poll_counted(cx);
+            self.flows = frame.is_ready();
+            let Some(frame) = ready!(frame)? else {
+                return Poll::Ready(Ok(None));
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Ok(Some(trailers))),
             }
-            return Poll::Ready(Ok(frame));
         }
         let piece = self.rest.split_to(PIECE.min(self.rest.len()));
         Poll::Ready(Ok(Some(Frame::data(piece))))
     }
 
-    /// The next frame, and what the body has ready beside it. A value that had to be waited for goes alone: mostly no other
-    /// comes with it.
-    fn poll_together(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
-        let flowed = self.flows;
-        let frame = self.poll_counted(cx);
-        self.flows = frame.is_ready();
-        let frame = ready!(frame)?.map(|frame| match frame.into_data() {
-            Ok(data) if flowed && is_small(&data) => Frame::data(self.gather(data, cx)),
-            Ok(data) => Frame::data(data),
-            Err(trailers) => trailers,
-        });
-        Poll::Ready(Ok(frame))
-    }
-
-    /// A value together with small ones that are ready.
-    fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
-        let Some(second) = self.next_small(cx) else {
+    /// A small value and those that are ready with it, copied together.
+    fn gather_small(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
+        let Some(second) = self.next_ready(cx, SMALL) else {
             return first;
         };
         let mut together = BytesMut::with_capacity(TOGETHER + SMALL);
@@ -121,7 +131,7 @@ impl Outgoing {
             if together.len() >= TOGETHER {
                 break;
             }
-            let Some(data) = self.next_small(cx) else {
+            let Some(data) = self.next_ready(cx, SMALL) else {
                 break;
             };
             together.extend_from_slice(&data);
@@ -129,11 +139,27 @@ impl Outgoing {
         together.freeze()
     }
 
-    /// The next value, if it is small and ready. Whatever else the body yields comes after it was asked for again.
-    fn next_small(&mut self, cx: &mut Context<'_>) -> Option<Bytes> {
+    /// A value and those that are ready with it, as long as they are a piece together and few.
+    fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Pieces {
+        let mut room = PIECE - first.len();
+        let mut others = Vec::new();
+        while others.len() < OTHERS && room > 0 && self.rest.is_empty() {
+            let Some(data) = self.next_ready(cx, room) else {
+                break;
+            };
+            room -= data.len();
+            if !data.is_empty() {
+                others.push(data);
+            }
+        }
+        Pieces::new(first, others)
+    }
+
+    /// The next value, if it is ready and no longer than this. Whatever else the body yields is kept for when it is asked again.
+    fn next_ready(&mut self, cx: &mut Context<'_>, longest: usize) -> Option<Bytes> {
         match self.poll_counted(cx) {
             Poll::Ready(Ok(Some(frame))) => match frame.into_data() {
-                Ok(data) if is_small(&data) => return Some(data),
+                Ok(data) if data.len() <= longest => return Some(data),
                 Ok(data) => self.rest = data,
                 Err(trailers) => self.ahead = Some(Box::new(Ok(trailers))),
             },
@@ -146,7 +172,8 @@ impl Outgoing {
 
     /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
     fn is_complete(&self) -> bool {
-        let declared = self.left == Some(0) && self.rest.is_empty();
+        let fails = matches!(self.ahead.as_deref(), Some(Err(_)));
+        let declared = self.left == Some(0) && self.rest.is_empty() && !fails;
         declared || self.is_end_stream()
     }
 
@@ -204,8 +231,8 @@ fn is_small(data: &Bytes) -> bool {
     data.len() <= SMALL
 }
 
-fn length(frame: &Frame<Bytes>) -> u64 {
-    frame.data_ref().map_or(0, |data| data.len() as u64)
+fn length(frame: &Frame<impl Buf>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.remaining() as u64)
 }
 
 /// The length that a head declares.
@@ -242,13 +269,13 @@ impl fmt::Display for TooLong {
 impl error::Error for TooLong {}
 
 impl http_body::Body for Outgoing {
-    type Data = Bytes;
+    type Data = Pieces;
     type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Pieces>, BoxError>>> {
         let this = &mut *self;
         if this.failure.is_none() {
             this.ongoing.asked();
@@ -352,7 +379,10 @@ mod tests {
                 assert!(!body.is_end_stream());
                 assert_pending!(ended.poll());
                 let frame = assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
-                assert_eq!(frame.unwrap().unwrap().into_data().unwrap().len(), length);
+                assert_eq!(
+                    frame.unwrap().unwrap().into_data().unwrap().remaining(),
+                    length
+                );
             }
             assert!(body.is_end_stream());
             assert_ready_eq!(ended.poll(), Exit::Served);

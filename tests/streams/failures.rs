@@ -88,11 +88,6 @@ fn writer_panics(tell: Tell) -> Result<Response, BoxError> {
     streaming.on_end(tell.end()).into_response().into_response()
 }
 
-fn too_long(tell: Tell) -> Result<Response, BoxError> {
-    let streaming = streaming::from_iter(["one\n", "two\n", "three\n"]).length(9);
-    streaming.on_end(tell.end()).into_response().into_response()
-}
-
 /// Whatever the source, two lines and an end that is not clean. Each stream is told once that it failed.
 #[tokio::test(start_paused = true)]
 async fn what_a_stream_gave_before_it_failed_comes_first_and_then_no_clean_end() {

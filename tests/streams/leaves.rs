@@ -6,6 +6,7 @@ use std::{
     cell::RefCell,
     env,
     future::pending,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -24,14 +25,13 @@ use peristyle::{
     streaming,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt, DuplexStream},
+    io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split},
     runtime::{Builder, Runtime},
     sync::mpsc,
-    task::yield_now,
+    task::{JoinSet, yield_now},
 };
 
 use crate::{
-    client::Leaving,
     protocol::{CANCEL, Protocol, RST_STREAM, frame},
     server::InMemory,
 };
@@ -39,11 +39,18 @@ use crate::{
 /// What the seed is of, and how many clients come in all.
 const SEED: &str = "PERISTYLE_LEAVE_SEED";
 const CLIENTS: &str = "PERISTYLE_LEAVE_CLIENTS";
-const FEW: usize = 6_000;
+const FEW: usize = 4_000;
 /// The heap is looked at after so many.
 const ROUND: usize = 1_000;
 /// Room in a connection at most: most producers are blocked soon.
 const ROOM: usize = 2048;
+
+/// Few fill what lies between a producer and its client.
+const VALUE: usize = 4000;
+
+fn value() -> Bytes {
+    Bytes::from(vec![b'a'; VALUE])
+}
 
 /// What became of the streams and their producers so far.
 #[derive(Default)]
@@ -120,7 +127,7 @@ fn endless(
     let streaming = streaming::produce(4, |lines| async move {
         let _started = Producer::start(&counts);
         loop {
-            lines.send(Bytes::from(vec![b'a'; 100])).await?;
+            lines.send(value()).await?;
         }
         #[expect(unreachable_code, reason = "names the error type")]
         Ok::<_, BoxError>(())
@@ -146,9 +153,11 @@ fn endless_events(
 ) -> Result<Response, BoxError> {
     let stream = sse::produce(4, |events| async move {
         let _started = Producer::start(&counts);
-        for count in 0_u64.. {
-            events.send(Event::data(&count.to_string())).await?;
+        let data = "a".repeat(VALUE);
+        loop {
+            events.send(Event::data(&data)).await?;
         }
+        #[expect(unreachable_code, reason = "names the error type")]
         Ok::<_, BoxError>(())
     });
     stream.on_end(on_end).into_response().into_response()
@@ -168,7 +177,7 @@ fn waiting_events(
 
 /// Sends to each that it is given until it is told that the client has left.
 async fn send_beside(mut given: mpsc::Receiver<(Sender<Bytes>, Producer)>) {
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
     loop {
         tokio::select! {
             Some(ended) = tasks.join_next() => ended.unwrap(),
@@ -176,7 +185,7 @@ async fn send_beside(mut given: mpsc::Receiver<(Sender<Bytes>, Producer)>) {
                 tasks.spawn(async move {
                     let _producer = producer;
                     let refused = loop {
-                        if let Err(error) = sender.send(Bytes::from(vec![b'b'; 100])).await {
+                        if let Err(error) = sender.send(value()).await {
                             break error;
                         }
                     };
@@ -192,7 +201,7 @@ async fn send_beside(mut given: mpsc::Receiver<(Sender<Bytes>, Producer)>) {
 struct Crowd {
     rng: Rng,
     server: InMemory,
-    beside: tokio::task::JoinSet<()>,
+    beside: JoinSet<()>,
     counts: Arc<Counts>,
 }
 
@@ -201,7 +210,7 @@ impl Crowd {
         let counts = Arc::new(Counts::default());
         let (given, take) = mpsc::channel(64);
         let server = InMemory::start(streams(counts.clone(), given));
-        let mut beside = tokio::task::JoinSet::new();
+        let mut beside = JoinSet::new();
         beside.spawn(send_beside(take));
         Self {
             rng: Rng::with_seed(seed),
@@ -260,9 +269,8 @@ impl Crowd {
     /// A server that is blocked reads no more.
     async fn send(&mut self, io: &mut DuplexStream, bytes: &[u8]) {
         let mut sink = [0; 256];
-        let (mut reader, mut writer) = tokio::io::split(io);
-        let write = writer.write_all(bytes);
-        tokio::pin!(write);
+        let (mut reader, mut writer) = split(io);
+        let mut write = pin!(writer.write_all(bytes));
         loop {
             tokio::select! {
                 biased;
@@ -289,7 +297,11 @@ impl Crowd {
     fn assert_all_learned(&self) {
         let counts = &*self.counts;
         let begun = Counts::of(&counts.begun);
-        assert_eq!(Counts::of(&counts.left), begun, "streams that ended, of all");
+        assert_eq!(
+            Counts::of(&counts.left),
+            begun,
+            "streams that ended, of all"
+        );
         assert_eq!(Counts::of(&counts.otherwise), 0, "no other reason");
         assert_eq!(Counts::of(&counts.stopped), Counts::of(&counts.started));
     }
@@ -297,7 +309,7 @@ impl Crowd {
 
 /// Lets every task come to where it waits. All is in one thread, and nothing waits for anything outside of it.
 async fn settled() {
-    for _ in 0..50 {
+    for _ in 0..12 {
         yield_now().await;
     }
 }
@@ -328,7 +340,10 @@ fn the_heap_is_as_it_was_after_each_thousand_clients_that_left() {
         }
     }
     let begun = Counts::of(&crowd.borrow().counts.begun);
-    assert!(begun > rounds * ROUND / 2, "most requests were whole: {begun}");
+    assert!(
+        begun > rounds * ROUND / 2,
+        "most requests were whole: {begun}"
+    );
     let Crowd { server, beside, .. } = crowd.into_inner();
     runtime.block_on(async {
         server.ended().await;
