@@ -318,6 +318,8 @@ impl http_body::Body for Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
     use super::*;
@@ -387,5 +389,133 @@ mod tests {
             assert!(body.is_end_stream());
             assert_ready_eq!(ended.poll(), Exit::Served);
         }
+    }
+
+    /// A body that gives this, one poll after the other.
+    struct Gives(VecDeque<Poll<Option<Result<Bytes, BoxError>>>>);
+
+    impl Gives {
+        fn new(polls: impl IntoIterator<Item = Poll<Bytes>>) -> Self {
+            let values = polls
+                .into_iter()
+                .map(|poll| poll.map(|value| Some(Ok(value))));
+            Self(values.collect())
+        }
+
+        fn broken(mut self) -> Self {
+            self.0.push_back(Poll::Ready(Some(Err("broken".into()))));
+            self
+        }
+    }
+
+    impl http_body::Body for Gives {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let given = self.0.pop_front().unwrap_or(Poll::Ready(None));
+            given.map(|given| given.map(|value| value.map(Frame::data)))
+        }
+    }
+
+    /// The frames that come of a body, and whether it fails after them.
+    fn frames(gives: Gives, declared: Option<u64>, activity: &Activity) -> (Vec<Bytes>, bool) {
+        let (ongoing, line) = activity.begin();
+        let outgoing = Outgoing::new(Body::new(gives), declared, ExecutionId::next(), ongoing);
+        let mut body = task::spawn(outgoing);
+        let mut frames = Vec::new();
+        loop {
+            match body.enter(|cx, body| body.poll_frame(cx)) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let mut data = frame.into_data().unwrap();
+                    frames.push(data.copy_to_bytes(data.remaining()));
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    assert_ready_eq!(task::spawn(line.watch()).poll(), Exit::Aborted);
+                    return (frames, true);
+                }
+                Poll::Ready(None) => return (frames, false),
+                Poll::Pending => activity.flushed(),
+            }
+        }
+    }
+
+    fn connected() -> Activity {
+        Activity::of_connection(Protocol::Http1)
+    }
+
+    fn letters(letters: &'static str) -> impl Iterator<Item = Poll<Bytes>> {
+        letters
+            .split("")
+            .filter(|it| !it.is_empty())
+            .map(|letter| match letter {
+                "-" => Poll::Pending,
+                letter => Poll::Ready(Bytes::from_static(letter.as_bytes())),
+            })
+    }
+
+    #[test]
+    fn small_values_that_are_ready_with_another_go_together_and_what_was_waited_for_alone() {
+        for (given, expected) in [
+            ("abcd", vec!["a", "bcd"]),
+            ("-a-b", vec!["a", "b"]),
+            ("abc-de", vec!["a", "bc", "d", "e"]),
+            ("ab-cdef", vec!["a", "b", "c", "def"]),
+        ] {
+            let (whole, fails) = frames(Gives::new(letters(given)), None, &connected());
+            assert_eq!(whole, expected);
+            assert!(!fails);
+            let broken = Gives::new(letters(given)).broken();
+            assert_eq!(frames(broken, None, &connected()), (whole, true));
+        }
+    }
+
+    #[test]
+    fn values_go_alone_where_there_is_no_connection() {
+        let (alone, _) = frames(Gives::new(letters("abcd")), None, &Activity::default());
+        assert_eq!(alone, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn values_that_go_together_before_one_too_many_are_not_taken_for_the_whole() {
+        let (sent, fails) = frames(Gives::new(letters("abcde")), Some(4), &connected());
+        assert_eq!(
+            (sent, fails),
+            (vec![Bytes::from("a"), Bytes::from("bc")], true)
+        );
+    }
+
+    /// The lengths of the frames of values of these lengths, all ready. No byte is lost or moved.
+    fn lengths(values: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let values = values.into_iter().enumerate();
+        let values: Vec<_> = values
+            .map(|(at, length)| Bytes::from(vec![at.to_le_bytes()[0]; length]))
+            .collect();
+        let whole = values.concat();
+        let gives = Gives::new(values.into_iter().map(Poll::Ready));
+        let (frames, fails) = frames(gives, None, &connected());
+        assert!(!fails && frames.concat() == whole);
+        frames.iter().map(Bytes::len).collect()
+    }
+
+    #[test]
+    fn what_goes_together_is_bounded() {
+        const KIB: usize = 1024;
+        assert_eq!(lengths([1000; 40]), [1000, 17_000, 17_000, 5000]);
+        assert_eq!(lengths([1; 1024]), [1, AT_ONCE, 1023 - AT_ONCE]);
+        assert_eq!(lengths([64 * KIB; 6]), [64, 192, 128].map(|it| it * KIB));
+        assert_eq!(lengths([2 * KIB; 12]), [2, 16, 6].map(|it| it * KIB));
+        // One that does not fit goes next, and takes others with it.
+        assert_eq!(
+            lengths([KIB, KIB, 100 * KIB, 100 * KIB, KIB]),
+            [1, 1, 100, 101].map(|it| it * KIB)
+        );
+        assert_eq!(
+            lengths([1, 1, 500 * KIB]),
+            [1, 1, 192 * KIB, 192 * KIB, 116 * KIB]
+        );
     }
 }
