@@ -15,7 +15,7 @@ use crate::{Body, Response, activity::Ongoing, causes::Causes, pieces::Pieces};
 
 /// What goes to the connection at once. Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the
 /// system.
-const PIECE: usize = 192 * 1024;
+const PIECE: usize = 128 * 1024;
 
 /// Values up to this size are copied together: each on its own costs the connection a chunk, or a frame, and the system a buffer.
 const SMALL: usize = 1024;
@@ -506,16 +506,16 @@ mod tests {
         const KIB: usize = 1024;
         assert_eq!(lengths([1000; 40]), [1000, 17_000, 17_000, 5000]);
         assert_eq!(lengths([1; 1024]), [1, AT_ONCE, 1023 - AT_ONCE]);
-        assert_eq!(lengths([64 * KIB; 6]), [64, 192, 128].map(|it| it * KIB));
+        assert_eq!(lengths([64 * KIB; 4]), [64, 128, 64].map(|it| it * KIB));
         assert_eq!(lengths([2 * KIB; 12]), [2, 16, 6].map(|it| it * KIB));
         // One that does not fit goes next, and takes others with it.
         assert_eq!(
-            lengths([KIB, KIB, 100 * KIB, 100 * KIB, KIB]),
-            [1, 1, 100, 101].map(|it| it * KIB)
+            lengths([KIB, KIB, 70 * KIB, 70 * KIB, KIB]),
+            [1, 1, 70, 71].map(|it| it * KIB)
         );
         assert_eq!(
             lengths([1, 1, 500 * KIB]),
-            [1, 1, 192 * KIB, 192 * KIB, 116 * KIB]
+            [1, 1, PIECE, PIECE, PIECE, 116 * KIB]
         );
     }
 }

@@ -214,9 +214,12 @@ impl<S> EventBody<S> {
         Poll::Ready(Some(Ok(COMMENT)))
     }
 
-    fn write(mut self: Pin<&mut Self>, event: Event) -> Bytes {
-        self.as_mut().restart_pulse();
-        let retry = self.project().retry;
+    fn write(self: Pin<&mut Self>, event: Event) -> Bytes {
+        let this = self.project();
+        if let Some(pulse) = this.pulse {
+            pulse.put_off();
+        }
+        let retry = this.retry;
         let event = match *retry {
             Some(delay) if !event.is_comment() => {
                 *retry = None;

@@ -60,7 +60,7 @@ impl KeepAlive {
         Some(Pulse {
             period,
             rng,
-            due: Due::Restarted,
+            due: Due::Unknown,
         })
     }
 
@@ -85,26 +85,31 @@ pub(crate) struct Pulse {
 
 #[derive(Debug, Clone, Copy)]
 enum Due {
-    /// The silence has not begun: the stream has not had to wait since. A busy one need not look at the clock at every event.
-    Restarted,
+    /// The silence begins when the stream has to wait: a busy one need not look at the clock at every event.
+    Unknown,
     /// `None` when it is beyond what the clock can tell.
     At(Option<Instant>),
 }
 
 impl Pulse {
-    /// Something was sent.
-    pub(crate) fn restart(&mut self) {
-        self.due = Due::Restarted;
+    /// An event was sent.
+    pub(crate) fn put_off(&mut self) {
+        self.due = Due::Unknown;
+    }
+
+    /// The silence begins.
+    pub(crate) fn restart(&mut self) -> Option<Instant> {
+        let at = Instant::now().checked_add(self.silence());
+        self.due = Due::At(at);
+        at
     }
 
     /// Asked for when there is nothing to send.
     pub(crate) fn due(&mut self) -> Option<Instant> {
-        if let Due::At(at) = self.due {
-            return at;
+        match self.due {
+            Due::At(at) => at,
+            Due::Unknown => self.restart(),
         }
-        let at = Instant::now().checked_add(self.silence());
-        self.due = Due::At(at);
-        at
     }
 
     fn silence(&mut self) -> Duration {

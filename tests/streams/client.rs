@@ -134,8 +134,8 @@ impl Client {
         let Some(end) = position(&self.unread, "\r\n") else {
             return false;
         };
-        let size = str::from_utf8(&self.unread[..end]).unwrap();
-        let size = usize::from_str_radix(size, 16).unwrap();
+        let size = String::from_utf8_lossy(&self.unread[..end]);
+        let size = usize::from_str_radix(&size, 16).unwrap();
         let (data, next) = (end + 2, end + 2 + size + 2);
         if self.unread.len() < next {
             return false;

@@ -1,10 +1,6 @@
 //! Clients that leave: whatever its producer does, it learns at once.
 
-use std::{
-    future::{Future, pending},
-    io::Write,
-    time::Duration,
-};
+use std::{future::pending, io::Write, time::Duration};
 
 use bytes::Bytes;
 use peristyle::{
@@ -23,26 +19,22 @@ use crate::{
     told::{Answer, Tell, answers},
 };
 
-/// More than all buffers on the way have room for.
+/// A few of them are more than all buffers on the way have room for.
+const VALUE: usize = 64 * 1024;
+
 fn value() -> Bytes {
-    Bytes::from_static(&[b'a'; 64 * 1024])
+    Bytes::from(vec![b'a'; VALUE])
 }
 
 fn event() -> Event {
-    Event::data(&"a".repeat(64 * 1024))
+    Event::data(&"a".repeat(VALUE))
 }
 
 /// Sends for as long as it can, and tells why it cannot.
-fn sends_on<V: Clone + Send + 'static>(
-    sender: Sender<V>,
-    value: V,
-    tell: Tell,
-) -> impl Future<Output = ()> + Send {
-    async move {
-        loop {
-            if let Err(error) = sender.send(value.clone()).await {
-                return tell.say(error.end().unwrap());
-            }
+async fn sends_on<V: Clone>(sender: Sender<V>, value: V, tell: Tell) {
+    loop {
+        if let Err(error) = sender.send(value.clone()).await {
+            return tell.say(error.end().unwrap());
         }
     }
 }
