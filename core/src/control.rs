@@ -135,7 +135,19 @@ pub struct Controlled {
 impl Controlled {
     /// Ready once the host has asked the stream to end.
     pub fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waker = cx.waker().clone();
+        let state = lock(&self.shared);
+        if state.draining {
+            return Poll::Ready(());
+        }
+        let known = state.waker.as_ref();
+        if known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        drop(state);
+        self.wait_for_drain(cx.waker().clone())
+    }
+
+    fn wait_for_drain(&self, waker: Waker) -> Poll<()> {
         let mut state = lock(&self.shared);
         if state.draining {
             return Poll::Ready(());

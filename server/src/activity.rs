@@ -330,6 +330,11 @@ impl Ongoing {
         &self.activity
     }
 
+    /// Whether a connection sends the response.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.activity.0.is_some()
+    }
+
     /// The response's head is known; its body may be a stream that the connection tells of its end. What a stage asks of another
     /// router is not what the client of its own stream takes.
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {

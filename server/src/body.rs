@@ -110,9 +110,9 @@ impl http_body::Body for Body {
 }
 
 /// The next data of a body; trailers are passed over.
-pub(crate) async fn data<B>(body: &mut B) -> Option<Result<Bytes, B::Error>>
+pub(crate) async fn data<B>(body: &mut B) -> Option<Result<B::Data, B::Error>>
 where
-    B: http_body::Body<Data = Bytes> + Unpin,
+    B: http_body::Body + Unpin,
 {
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut *body).poll_frame(cx)).await?;

@@ -71,6 +71,7 @@ mod listen;
 mod mount;
 mod outgoing;
 mod patience;
+mod pieces;
 mod problem;
 mod progress;
 mod request_body;

@@ -1,20 +1,36 @@
 //! The body of a response on its way to the connection.
 
 use std::{
-    error, fmt,
+    error, fmt, mem,
     pin::Pin,
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, header::CONTENT_LENGTH};
 use http_body::{Body as _, Frame, SizeHint};
 use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
 
-use crate::{Body, activity::{Activity, Ongoing}, answering::Answered, causes::Causes};
+use crate::{
+    Body,
+    activity::{Activity, Ongoing},
+    answering::Answered,
+    causes::Causes,
+    pieces::Pieces,
+};
 
-/// Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the system.
+/// What goes to the connection at once. Larger, and a slow reader holds more; smaller, and a fast one costs more calls of the
+/// system.
 const PIECE: usize = 128 * 1024;
+
+/// Values up to this size are copied together: each on its own costs the connection a chunk, or a frame, and the system a buffer.
+const SMALL: usize = 1024;
+/// Of values that were copied together, no more than one value above it.
+const TOGETHER: usize = 16 * 1024;
+/// Values that are copied together before other tasks get their turn.
+const AT_ONCE: usize = 512;
+/// Values that go with a large one.
+const OTHERS: usize = 7;
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -30,10 +46,12 @@ pub(crate) struct Outgoing {
     left: Option<u64>,
     /// What the body yielded and the connection does not have yet.
     rest: Bytes,
-    /// What the body yielded after all that was declared: trailers.
-    ahead: Option<Box<Frame<Bytes>>>,
+    /// What the body yielded after that: trailers, or an error.
+    ahead: Option<Box<Result<Frame<Bytes>, BoxError>>>,
     /// The body was polled to its end.
     ended: bool,
+    /// The body has not had to wait since it last yielded a frame.
+    flows: bool,
 }
 
 impl Outgoing {
@@ -59,6 +77,7 @@ impl Outgoing {
             left: declared,
             rest: Bytes::new(),
             ahead: None,
+            flows: false,
         };
         if outgoing.is_complete() {
             outgoing.ongoing.complete();
@@ -66,19 +85,94 @@ impl Outgoing {
         outgoing
     }
 
-    /// The next frame, in pieces of which the connection holds one at a time: what a client that reads slowly, or not at all,
-    /// was sent can then be told.
-    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
+    /// The next frame, of which the connection holds one at a time: what a client that reads slowly, or not at all, was sent can
+    /// then be told. A value that had to be waited for goes alone: mostly no other comes with it.
+    fn poll_piece(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Pieces>>, BoxError>> {
+        let flowed = mem::replace(&mut self.flows, true);
+        let Some(first) = ready!(self.poll_cut(cx))? else {
+            return Poll::Ready(Ok(None));
+        };
+        let first = match first.into_data() {
+            Ok(first) => first,
+            Err(trailers) => return Poll::Ready(Ok(Some(trailers.map_data(Pieces::from)))),
+        };
+        let pieces = match flowed && self.ongoing.is_connected() {
+            true if is_small(&first) => self.gather_small(first, cx).into(),
+            true => self.gather(first, cx),
+            false => first.into(),
+        };
+        Poll::Ready(Ok(Some(Frame::data(pieces))))
+    }
+
+    /// The next frame, cut where it is longer than a piece.
+    fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
         if self.rest.is_empty() {
-            let mut frame = ready!(self.poll_counted(cx))?;
-            match frame.as_mut().and_then(Frame::data_mut) {
-                Some(data) if data.len() > PIECE => self.rest = data.split_off(PIECE),
-                _ => {}
+            let frame = self.poll_counted(cx);
+            self.flows = frame.is_ready();
+            let Some(frame) = ready!(frame)? else {
+                return Poll::Ready(Ok(None));
+            };
+            match frame.into_data() {
+                Ok(data) => self.rest = data,
+                Err(trailers) => return Poll::Ready(Ok(Some(trailers))),
             }
-            return Poll::Ready(Ok(frame));
         }
         let piece = self.rest.split_to(PIECE.min(self.rest.len()));
         Poll::Ready(Ok(Some(Frame::data(piece))))
+    }
+
+    /// A small value and those that are ready with it, copied together.
+    fn gather_small(&mut self, first: Bytes, cx: &mut Context<'_>) -> Bytes {
+        let Some(second) = self.next_ready(cx, SMALL) else {
+            return first;
+        };
+        let mut together = BytesMut::with_capacity(TOGETHER + SMALL);
+        together.extend_from_slice(&first);
+        together.extend_from_slice(&second);
+        for _ in 2..AT_ONCE {
+            if together.len() >= TOGETHER {
+                break;
+            }
+            let Some(data) = self.next_ready(cx, SMALL) else {
+                break;
+            };
+            together.extend_from_slice(&data);
+        }
+        together.freeze()
+    }
+
+    /// A value and those that are ready with it, as long as they are a piece together and few.
+    fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Pieces {
+        let mut room = PIECE - first.len();
+        let mut others = Vec::new();
+        while others.len() < OTHERS && room > 0 && self.rest.is_empty() {
+            let Some(data) = self.next_ready(cx, room) else {
+                break;
+            };
+            room -= data.len();
+            if !data.is_empty() {
+                others.push(data);
+            }
+        }
+        Pieces::new(first, others)
+    }
+
+    /// The next value, if it is ready and no longer than this. Whatever else the body yields is kept for when it is asked again.
+    fn next_ready(&mut self, cx: &mut Context<'_>, longest: usize) -> Option<Bytes> {
+        match self.poll_counted(cx) {
+            Poll::Ready(Ok(Some(frame))) => match frame.into_data() {
+                Ok(data) if data.len() <= longest => return Some(data),
+                Ok(data) => self.rest = data,
+                Err(trailers) => self.ahead = Some(Box::new(Ok(trailers))),
+            },
+            Poll::Ready(Err(error)) => self.ahead = Some(Box::new(Err(error))),
+            Poll::Ready(Ok(None)) => {}
+            Poll::Pending => self.flows = false,
+        }
+        None
     }
 
     /// What else goes on on its connection.
@@ -93,7 +187,8 @@ impl Outgoing {
 
     /// A connection does not ask for the end of a body that has sent all that was declared, nor for one of which nothing was.
     fn is_complete(&self) -> bool {
-        let declared = self.left == Some(0) && self.rest.is_empty();
+        let fails = matches!(self.ahead.as_deref(), Some(Err(_)));
+        let declared = self.left == Some(0) && self.rest.is_empty() && !fails;
         declared || self.is_end_stream()
     }
 
@@ -102,8 +197,8 @@ impl Outgoing {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
-        if let Some(trailers) = self.ahead.take() {
-            return Poll::Ready(Ok(Some(*trailers)));
+        if let Some(ahead) = self.ahead.take() {
+            return Poll::Ready(ahead.map(Some));
         }
         let Some(frame) = ready!(self.poll_body(cx))? else {
             let missing = self.left.filter(|&left| left > 0);
@@ -128,7 +223,8 @@ impl Outgoing {
             match self.poll_body(cx)? {
                 Poll::Ready(Some(frame)) if length(&frame) > 0 => return Err(TooLong.into()),
                 Poll::Ready(Some(frame)) => {
-                    self.ahead = Some(frame).filter(Frame::is_trailers).map(Box::new);
+                    let trailers = Some(frame).filter(Frame::is_trailers);
+                    self.ahead = trailers.map(|trailers| Box::new(Ok(trailers)));
                 }
                 Poll::Ready(None) | Poll::Pending => return Ok(()),
             }
@@ -146,8 +242,12 @@ impl Outgoing {
     }
 }
 
-fn length(frame: &Frame<Bytes>) -> u64 {
-    frame.data_ref().map_or(0, |data| data.len() as u64)
+fn is_small(data: &Bytes) -> bool {
+    data.len() <= SMALL
+}
+
+fn length(frame: &Frame<impl Buf>) -> u64 {
+    frame.data_ref().map_or(0, |data| data.remaining() as u64)
 }
 
 /// The length that a head declares.
@@ -184,13 +284,13 @@ impl fmt::Display for TooLong {
 impl error::Error for TooLong {}
 
 impl http_body::Body for Outgoing {
-    type Data = Bytes;
+    type Data = Pieces;
     type Error = BoxError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    ) -> Poll<Option<Result<Frame<Pieces>, BoxError>>> {
         let this = &mut *self;
         if this.failure.is_none() {
             this.ongoing.asked();
@@ -233,6 +333,8 @@ impl http_body::Body for Outgoing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use tokio_test::{assert_pending, assert_ready, assert_ready_eq, task};
 
     use super::*;
@@ -294,10 +396,141 @@ mod tests {
                 assert!(!body.is_end_stream());
                 assert_pending!(ended.poll());
                 let frame = assert_ready!(body.enter(|cx, body| body.poll_frame(cx)));
-                assert_eq!(frame.unwrap().unwrap().into_data().unwrap().len(), length);
+                assert_eq!(
+                    frame.unwrap().unwrap().into_data().unwrap().remaining(),
+                    length
+                );
             }
             assert!(body.is_end_stream());
             assert_ready_eq!(ended.poll(), Exit::Served);
         }
+    }
+
+    /// A body that gives this, one poll after the other.
+    struct Gives(VecDeque<Poll<Option<Result<Bytes, BoxError>>>>);
+
+    impl Gives {
+        fn new(polls: impl IntoIterator<Item = Poll<Bytes>>) -> Self {
+            let values = polls
+                .into_iter()
+                .map(|poll| poll.map(|value| Some(Ok(value))));
+            Self(values.collect())
+        }
+
+        fn broken(mut self) -> Self {
+            self.0.push_back(Poll::Ready(Some(Err("broken".into()))));
+            self
+        }
+    }
+
+    impl http_body::Body for Gives {
+        type Data = Bytes;
+        type Error = BoxError;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+            let given = self.0.pop_front().unwrap_or(Poll::Ready(None));
+            given.map(|given| given.map(|value| value.map(Frame::data)))
+        }
+    }
+
+    /// The frames that come of a body, and whether it fails after them.
+    fn frames(gives: Gives, declared: Option<u64>, activity: &Activity) -> (Vec<Bytes>, bool) {
+        let (ongoing, line) = activity.begin();
+        let outgoing = Outgoing::new(Body::new(gives), declared, ExecutionId::next(), ongoing);
+        let mut body = task::spawn(outgoing);
+        let mut frames = Vec::new();
+        loop {
+            match body.enter(|cx, body| body.poll_frame(cx)) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let mut data = frame.into_data().unwrap();
+                    frames.push(data.copy_to_bytes(data.remaining()));
+                }
+                Poll::Ready(Some(Err(_))) => {
+                    assert_ready_eq!(task::spawn(line.watch()).poll(), Exit::Aborted);
+                    return (frames, true);
+                }
+                Poll::Ready(None) => return (frames, false),
+                Poll::Pending => activity.flushed(),
+            }
+        }
+    }
+
+    fn connected() -> Activity {
+        Activity::of_connection(Protocol::Http1)
+    }
+
+    fn letters(letters: &'static str) -> impl Iterator<Item = Poll<Bytes>> {
+        letters
+            .split("")
+            .filter(|it| !it.is_empty())
+            .map(|letter| match letter {
+                "-" => Poll::Pending,
+                letter => Poll::Ready(Bytes::from_static(letter.as_bytes())),
+            })
+    }
+
+    #[test]
+    fn small_values_that_are_ready_with_another_go_together_and_what_was_waited_for_alone() {
+        for (given, expected) in [
+            ("abcd", vec!["a", "bcd"]),
+            ("-a-b", vec!["a", "b"]),
+            ("abc-de", vec!["a", "bc", "d", "e"]),
+            ("ab-cdef", vec!["a", "b", "c", "def"]),
+        ] {
+            let (whole, fails) = frames(Gives::new(letters(given)), None, &connected());
+            assert_eq!(whole, expected);
+            assert!(!fails);
+            let broken = Gives::new(letters(given)).broken();
+            assert_eq!(frames(broken, None, &connected()), (whole, true));
+        }
+    }
+
+    #[test]
+    fn values_go_alone_where_there_is_no_connection() {
+        let (alone, _) = frames(Gives::new(letters("abcd")), None, &Activity::default());
+        assert_eq!(alone, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn values_that_go_together_before_one_too_many_are_not_taken_for_the_whole() {
+        let (sent, fails) = frames(Gives::new(letters("abcde")), Some(4), &connected());
+        assert_eq!(
+            (sent, fails),
+            (vec![Bytes::from("a"), Bytes::from("bc")], true)
+        );
+    }
+
+    /// The lengths of the frames of values of these lengths, all ready. No byte is lost or moved.
+    fn lengths(values: impl IntoIterator<Item = usize>) -> Vec<usize> {
+        let values = values.into_iter().enumerate();
+        let values: Vec<_> = values
+            .map(|(at, length)| Bytes::from(vec![at.to_le_bytes()[0]; length]))
+            .collect();
+        let whole = values.concat();
+        let gives = Gives::new(values.into_iter().map(Poll::Ready));
+        let (frames, fails) = frames(gives, None, &connected());
+        assert!(!fails && frames.concat() == whole);
+        frames.iter().map(Bytes::len).collect()
+    }
+
+    #[test]
+    fn what_goes_together_is_bounded() {
+        const KIB: usize = 1024;
+        assert_eq!(lengths([1000; 40]), [1000, 17_000, 17_000, 5000]);
+        assert_eq!(lengths([1; 1024]), [1, AT_ONCE, 1023 - AT_ONCE]);
+        assert_eq!(lengths([64 * KIB; 4]), [64, 128, 64].map(|it| it * KIB));
+        assert_eq!(lengths([2 * KIB; 12]), [2, 16, 6].map(|it| it * KIB));
+        // One that does not fit goes next, and takes others with it.
+        assert_eq!(
+            lengths([KIB, KIB, 70 * KIB, 70 * KIB, KIB]),
+            [1, 1, 70, 71].map(|it| it * KIB)
+        );
+        assert_eq!(
+            lengths([1, 1, 500 * KIB]),
+            [1, 1, PIECE, PIECE, PIECE, 116 * KIB]
+        );
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use peristyle_core::BoxError;
 
@@ -160,7 +160,8 @@ impl TestResponse {
     ///
     /// Dropping the future loses no piece.
     pub async fn chunk(&mut self) -> Option<Result<Bytes, BoxError>> {
-        data(self.0.body_mut()).await
+        let piece = data(self.0.body_mut()).await?;
+        Some(piece.map(|mut piece| piece.copy_to_bytes(piece.remaining())))
     }
 
     /// The rest of the body.

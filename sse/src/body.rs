@@ -130,7 +130,7 @@ where
             }
         }
         // Before the source is asked: one that is always ready would keep the stream open for ever.
-        if let Some(why) = self.past_limit(Instant::now()) {
+        if let Some(why) = self.past_limit(Instant::now) {
             return self.end(why, None, cx);
         }
         match self.as_mut().poll_source(cx) {
@@ -178,7 +178,7 @@ impl<S> EventBody<S> {
 
     fn restart_pulse(self: Pin<&mut Self>) {
         if let Some(pulse) = self.project().pulse {
-            pulse.restart(Instant::now());
+            pulse.restart();
         }
     }
 
@@ -192,30 +192,34 @@ impl<S> EventBody<S> {
         Poll::Ready(mem::replace(this.drain, Drain::Finish))
     }
 
-    fn past_limit(&self, now: Instant) -> Option<End> {
+    /// Looks at the clock where there is a limit only.
+    fn past_limit(&self, now: impl FnOnce() -> Instant) -> Option<End> {
         let (at, why) = self.limit?;
-        (at <= now).then_some(why)
+        (at <= now()).then_some(why)
     }
 
     /// Waits for what comes first: the end, or the next comment.
     fn poll_alarm(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Piece> {
         let this = self.as_mut().project();
-        let due = this.pulse.as_ref().and_then(Pulse::due);
+        let due = this.pulse.as_mut().and_then(Pulse::due);
         let limit = this.limit.map(|(at, _)| at);
         let Some(at) = due.into_iter().chain(limit).min() else {
             return Poll::Pending;
         };
         ready!(this.alarm.poll(at, cx));
-        if let Some(why) = self.past_limit(at) {
+        if let Some(why) = self.past_limit(|| at) {
             return self.end(why, None, cx);
         }
         self.restart_pulse();
         Poll::Ready(Some(Ok(COMMENT)))
     }
 
-    fn write(mut self: Pin<&mut Self>, event: Event) -> Bytes {
-        self.as_mut().restart_pulse();
-        let retry = self.project().retry;
+    fn write(self: Pin<&mut Self>, event: Event) -> Bytes {
+        let this = self.project();
+        if let Some(pulse) = this.pulse {
+            pulse.put_off();
+        }
+        let retry = this.retry;
         let event = match *retry {
             Some(delay) if !event.is_comment() => {
                 *retry = None;

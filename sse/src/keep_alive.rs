@@ -60,7 +60,7 @@ impl KeepAlive {
         Some(Pulse {
             period,
             rng,
-            due: None,
+            due: Due::Unknown,
         })
     }
 
@@ -80,18 +80,36 @@ impl Default for KeepAlive {
 pub(crate) struct Pulse {
     period: Duration,
     rng: Rng,
-    /// `None` before the first restart, and when it is beyond what the clock can tell.
-    due: Option<Instant>,
+    due: Due,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    /// The silence begins when the stream has to wait: a busy one need not look at the clock at every event.
+    Unknown,
+    /// `None` when it is beyond what the clock can tell.
+    At(Option<Instant>),
 }
 
 impl Pulse {
-    /// Something was sent.
-    pub(crate) fn restart(&mut self, now: Instant) {
-        self.due = now.checked_add(self.silence());
+    /// An event was sent.
+    pub(crate) fn put_off(&mut self) {
+        self.due = Due::Unknown;
     }
 
-    pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+    /// The silence begins.
+    pub(crate) fn restart(&mut self) -> Option<Instant> {
+        let at = Instant::now().checked_add(self.silence());
+        self.due = Due::At(at);
+        at
+    }
+
+    /// Asked for when there is nothing to send.
+    pub(crate) fn due(&mut self) -> Option<Instant> {
+        match self.due {
+            Due::At(at) => at,
+            Due::Unknown => self.restart(),
+        }
     }
 
     fn silence(&mut self) -> Duration {

@@ -248,6 +248,11 @@ impl<V> Shared<V> {
         bytes && state.queue.len() < self.limits.capacity
     }
 
+    /// Why nothing can be sent any more.
+    fn end(&self) -> End {
+        self.lock().closed.unwrap_or(End::PeerLeft)
+    }
+
     fn close(&self, why: End) {
         let mut state = self.lock();
         state.closed.get_or_insert(why);

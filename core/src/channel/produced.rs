@@ -115,6 +115,10 @@ impl<V> Stream for Produced<V> {
         if this.failed {
             return Poll::Ready(None);
         }
+        // The producer gets its turn when all it sent is taken: once for as many values as fit, not for each.
+        if let Some(value) = this.receiver.try_take() {
+            return Poll::Ready(Some(Ok(value)));
+        }
         this.poll_producer(cx);
         let running = this.producer.is_some();
         match this.receiver.poll_item(cx) {

@@ -84,6 +84,13 @@ impl<V> Receiver<V> {
         Poll::Ready(Some(Ok(value)))
     }
 
+    /// The next value, if one is there.
+    pub(super) fn try_take(&self) -> Option<V> {
+        let (value, weight) = self.shared.lock().pop()?;
+        self.give_back(weight);
+        Some(value)
+    }
+
     /// Refuses further values and tells the senders why. Those in the channel can still be received, then comes the end,
     /// whatever the senders do with what they were told; an abort before it is still an error. Only the first reason counts.
     pub fn close(&mut self, why: End) {
@@ -103,7 +110,9 @@ impl<V> Receiver<V> {
     fn give_back(&self, weight: u32) {
         if self.shared.limits.overflow == Overflow::Wait {
             self.shared.room.add_permits(1);
-            self.shared.bytes.add_permits(weight as usize);
+            if weight > 0 {
+                self.shared.bytes.add_permits(weight as usize);
+            }
         }
     }
 }

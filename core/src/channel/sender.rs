@@ -194,11 +194,15 @@ impl<V> Sender<V> {
             let closed = shared.lock().closed;
             return closed.map_or_else(|| Ok(Permit::without_room(shared)), Err);
         }
-        let room = shared.room.acquire().await;
-        let bytes = shared.bytes.acquire_many(weight).await;
-        match (room, bytes) {
-            (Ok(room), Ok(bytes)) => Ok(Permit::with_room(shared, room, bytes)),
-            _ => Err(shared.lock().closed.unwrap_or(End::PeerLeft)),
+        let Ok(room) = shared.room.acquire().await else {
+            return Err(shared.end());
+        };
+        if weight == 0 {
+            return Ok(Permit::with_room(shared, room, None));
+        }
+        match shared.bytes.acquire_many(weight).await {
+            Ok(bytes) => Ok(Permit::with_room(shared, room, Some(bytes))),
+            Err(_) => Err(shared.end()),
         }
     }
 
@@ -208,7 +212,10 @@ impl<V> Sender<V> {
             return Some(Permit::without_room(shared));
         }
         let room = shared.room.try_acquire().ok()?;
-        let bytes = shared.bytes.try_acquire_many(weight).ok()?;
+        let bytes = match weight {
+            0 => None,
+            weight => Some(shared.bytes.try_acquire_many(weight).ok()?),
+        };
         Some(Permit::with_room(shared, room, bytes))
     }
 }
@@ -253,14 +260,14 @@ impl<V> fmt::Debug for Sender<V> {
 pub struct Permit<'a, V> {
     shared: &'a Shared<V>,
     /// Taken under [`Overflow::Wait`]; the other policies make room when the value comes.
-    room: Option<(SemaphorePermit<'a>, SemaphorePermit<'a>)>,
+    room: Option<(SemaphorePermit<'a>, Option<SemaphorePermit<'a>>)>,
 }
 
 impl<'a, V> Permit<'a, V> {
     fn with_room(
         shared: &'a Shared<V>,
         room: SemaphorePermit<'a>,
-        bytes: SemaphorePermit<'a>,
+        bytes: Option<SemaphorePermit<'a>>,
     ) -> Self {
         let room = Some((room, bytes));
         Self { shared, room }
@@ -315,8 +322,11 @@ impl<'a, V> Permit<'a, V> {
 
     /// The room is the value's now; the receiver gives it back.
     fn use_up(self, weight: u32) {
-        if let Some((room, mut bytes)) = self.room {
-            room.forget();
+        let Some((room, bytes)) = self.room else {
+            return;
+        };
+        room.forget();
+        if let Some(mut bytes) = bytes {
             let used = bytes.split(weight as usize);
             used.into_iter().for_each(SemaphorePermit::forget);
         }

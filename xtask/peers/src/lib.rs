@@ -2,6 +2,7 @@
 
 mod child;
 mod figures;
+pub mod runtime;
 mod spread;
 
 pub use self::{

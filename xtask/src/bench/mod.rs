@@ -5,6 +5,8 @@ mod callgrind;
 mod counter;
 mod instructions;
 mod requests;
+mod servers;
+mod values;
 
 use std::ffi::{OsStr, OsString};
 
@@ -32,7 +34,7 @@ const BENCHES: [Bench; 3] = [
         about: "what it costs to decode and encode events, by their size and that of the chunks",
         alone: || Binary::of_floor("codec"),
         with_peers: || Binary::of_peers("codec").with("--peers"),
-        count: |binary| requests::compare(binary, [2, 10], "pass"),
+        count: |binary| servers::run(binary, "pass", [2, 10]),
     },
     Bench {
         name: "http",
@@ -40,6 +42,13 @@ const BENCHES: [Bench; 3] = [
         alone: || Binary::of_floor("http"),
         with_peers: || Binary::of_peers("http").with("--peers"),
         count: requests::run,
+    },
+    Bench {
+        name: "stream",
+        about: "what a value of a stream costs the server over HTTP/1.1, beside the engine that it stands on",
+        alone: || Binary::of_floor("stream"),
+        with_peers: || Binary::of_peers("stream").with("--peers"),
+        count: values::run,
     },
 ];
 

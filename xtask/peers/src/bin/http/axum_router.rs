@@ -10,12 +10,9 @@ use axum::{
     routing::{get, post},
     serve::ListenerExt,
 };
-use peristyle_peers::Failure;
+use peristyle_peers::{Failure, runtime};
 
-use crate::{
-    runtime,
-    work::{self, HELLO, INTERCEPTORS, Order, ROUTES, bill},
-};
+use crate::work::{self, HELLO, INTERCEPTORS, Order, ROUTES, bill};
 
 pub(crate) fn hello(listener: net::TcpListener) -> Result<(), Failure> {
     serve(listener, Router::new().route("/", get(async || HELLO)))

@@ -27,7 +27,6 @@ mod load;
 mod measure;
 mod peristyle;
 mod raw_hyper;
-mod runtime;
 mod table;
 mod work;
 

@@ -3,7 +3,7 @@
 use std::net;
 
 use peristyle_core::{Chain, Link, around};
-use peristyle_peers::Failure;
+use peristyle_peers::{Failure, runtime};
 use peristyle_server::{
     Context, Exchange, Json, Path, Router, Routes, Server, handler,
     interceptors::{
@@ -12,10 +12,7 @@ use peristyle_server::{
     },
 };
 
-use crate::{
-    runtime,
-    work::{self, Bill, HELLO, INTERCEPTORS, Order, ROUTES, bill},
-};
+use crate::work::{self, Bill, HELLO, INTERCEPTORS, Order, ROUTES, bill};
 
 pub(crate) fn hello(listener: net::TcpListener) -> Result<(), Failure> {
     serve(listener, &greeting().build()?, |server| server)

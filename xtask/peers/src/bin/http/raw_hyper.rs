@@ -7,16 +7,13 @@ use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_TYPE};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_peers::Failure;
+use peristyle_peers::{Failure, runtime};
 use tokio::{
     net::TcpListener,
     task::{JoinSet, LocalSet},
 };
 
-use crate::{
-    runtime,
-    work::{self, HELLO},
-};
+use crate::work::{self, HELLO};
 
 const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=utf-8");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

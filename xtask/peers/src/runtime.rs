@@ -2,11 +2,16 @@
 
 use std::net;
 
-use peristyle_peers::Failure;
 use tokio::{net::TcpListener, runtime::Builder};
 
+use crate::Failure;
+
 /// Runs a server of tokio's on this thread.
-pub(crate) fn run(
+///
+/// # Errors
+///
+/// When there is no runtime, and when the server ends with an error.
+pub fn run(
     listener: net::TcpListener,
     serve: impl AsyncFnOnce(TcpListener) -> Result<(), Failure>,
 ) -> Result<(), Failure> {

@@ -1,0 +1,224 @@
+//! Who reads: one connection for each stream. Every byte is compared with what it should be.
+
+use std::{
+    io::{Read, Write},
+    net::{SocketAddr, TcpStream},
+    str::from_utf8,
+    time::Duration,
+};
+
+use peristyle_peers::Failure;
+
+use crate::case::{Case, Server};
+
+/// A pause that is longer is a fault.
+const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST_HEAD: usize = 4096;
+const READ: usize = 256 * 1024;
+
+/// Asks for so many values of a case, and reads them all.
+///
+/// # Errors
+///
+/// At the first byte that is not what it should be, and when they are not as many.
+pub(crate) fn run(
+    address: SocketAddr,
+    case: &Case,
+    server: &Server,
+    values: usize,
+) -> Result<(), Failure> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(LONGEST))?;
+    let request = format!("GET /{values} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    let mut content = Content::new(server.start, (case.value)());
+    let mut buffer = vec![0; READ];
+    let mut length = 0;
+    while !buffer[..length].ends_with(b"\r\n\r\n") {
+        let read = stream.read(&mut buffer[length..=length])?;
+        if read == 0 || length == LONGEST_HEAD {
+            return Err("there is no head".into());
+        }
+        length += read;
+    }
+    let mut framing = Framing::of(from_utf8(&buffer[..length])?)?;
+    loop {
+        let read = stream.read(&mut buffer)?;
+        if read == 0 {
+            break;
+        }
+        framing.read(&buffer[..read], &mut content)?;
+    }
+    if !framing.is_over() {
+        return Err("the body is cut off".into());
+    }
+    let expected = server.start.len() + values * (case.value)().len();
+    if content.read != expected {
+        return Err(format!("{} bytes came, not {expected}", content.read).into());
+    }
+    Ok(())
+}
+
+/// What is read, beside what should be.
+struct Content {
+    start: &'static [u8],
+    /// The value over and over, so long that whatever is read is a part of it.
+    pattern: Vec<u8>,
+    period: usize,
+    read: usize,
+}
+
+impl Content {
+    fn new(start: &'static [u8], value: &[u8]) -> Self {
+        Self {
+            start,
+            pattern: value.repeat(READ.div_ceil(value.len()) + 1),
+            period: value.len(),
+            read: 0,
+        }
+    }
+
+    fn compare(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let start = &self.start[self.read.min(self.start.len())..];
+        let (first, rest) = bytes.split_at(start.len().min(bytes.len()));
+        let after = (self.read + first.len()).saturating_sub(self.start.len()) % self.period;
+        if first != &start[..first.len()] || rest != &self.pattern[after..][..rest.len()] {
+            return Err(format!("other bytes than expected after {}", self.read).into());
+        }
+        self.read += bytes.len();
+        Ok(())
+    }
+}
+
+/// How the end of a body is told (RFC 9112, section 6).
+enum Framing {
+    Length(usize),
+    Chunks(Chunk),
+}
+
+/// Where in the chunks the reader is.
+enum Chunk {
+    /// Within the line of its size, which is so much as far as it was read.
+    Size(usize),
+    Data(usize),
+    /// So many bytes after its data are to come.
+    End(usize),
+    /// So many bytes after the last one's size are to come.
+    Last(usize),
+}
+
+impl Framing {
+    fn of(head: &str) -> Result<Self, Failure> {
+        if !head.starts_with("HTTP/1.1 200 OK\r\n") {
+            return Err(format!("no 200: {head}").into());
+        }
+        let fields = || {
+            head.split("\r\n")
+                .filter_map(|field| field.split_once(": "))
+        };
+        let field = |name| fields().find(|field| field.0.eq_ignore_ascii_case(name));
+        match (field("content-length"), field("transfer-encoding")) {
+            (Some((_, length)), None) => Ok(Self::Length(length.parse()?)),
+            (None, Some((_, "chunked"))) => Ok(Self::Chunks(Chunk::Size(0))),
+            _ => Err(format!("no body: {head}").into()),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        matches!(self, Self::Length(0) | Self::Chunks(Chunk::Last(0)))
+    }
+
+    fn read(&mut self, bytes: &[u8], content: &mut Content) -> Result<(), Failure> {
+        match self {
+            Self::Length(left) => {
+                *left = left.checked_sub(bytes.len()).ok_or("the body is longer")?;
+                content.compare(bytes)
+            }
+            Self::Chunks(chunk) => {
+                let mut rest = bytes;
+                while !rest.is_empty() {
+                    rest = chunk.read(rest, content)?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+impl Chunk {
+    /// Reads a part, and returns the rest.
+    fn read<'a>(&mut self, bytes: &'a [u8], content: &mut Content) -> Result<&'a [u8], Failure> {
+        let (&first, after) = bytes.split_first().ok_or("there is nothing to read")?;
+        match self {
+            Self::Size(size) => match first {
+                b'\n' if *size == 0 => *self = Self::Last(2),
+                b'\n' => *self = Self::Data(*size),
+                b'\r' => {}
+                digit => {
+                    let digit = char::from(digit).to_digit(16).ok_or("no size of a chunk")?;
+                    *size = *size * 16 + digit as usize;
+                }
+            },
+            Self::Data(left) => {
+                let length = bytes.len().min(*left);
+                content.compare(&bytes[..length])?;
+                *left -= length;
+                if *left == 0 {
+                    *self = Self::End(2);
+                }
+                return Ok(&bytes[length..]);
+            }
+            Self::End(1) => *self = Self::Size(0),
+            Self::End(left) => *left -= 1,
+            Self::Last(left) => *left = left.checked_sub(1).ok_or("more than one body")?,
+        }
+        Ok(after)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+    /// What is read of this body, which comes in pieces of this size.
+    fn read(head: &str, body: &[u8], size: usize) -> Result<(usize, bool), Failure> {
+        let mut content = Content::new(b":", b"abc");
+        let mut framing = Framing::of(head)?;
+        for piece in body.chunks(size) {
+            framing.read(piece, &mut content)?;
+        }
+        Ok((content.read, framing.is_over()))
+    }
+
+    #[test]
+    fn a_body_is_read_however_it_comes_and_is_over_with_its_last_byte() {
+        let body = b"3\r\n:ab\r\n0a\r\ncabcabcabc\r\n0\r\n\r\n";
+        for size in 1..body.len() {
+            let but_one = &body[..body.len() - 1];
+            assert_eq!(read(CHUNKED, body, size).unwrap(), (13, true));
+            assert_eq!(read(CHUNKED, but_one, size).unwrap(), (13, false));
+        }
+        let head = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n";
+        assert_eq!(read(head, b":abc", 3).unwrap(), (4, true));
+        assert_eq!(read(head, b":ab", 3).unwrap(), (3, false));
+    }
+
+    #[test]
+    fn what_is_not_the_expected_body_is_an_error() {
+        for body in [&b"3\r\n:aa\r\n"[..], b"1\r\na\r\n", b"0\r\n\r\nH", b"x"] {
+            assert!(read(CHUNKED, body, 2).is_err(), "{body:?}");
+        }
+        assert!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b":ab", 3).is_err());
+        assert!(read("HTTP/1.1 200 OK\r\n\r\n", b"", 1).is_err());
+        assert!(
+            read(
+                "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
+                b"",
+                1
+            )
+            .is_err()
+        );
+    }
+}
