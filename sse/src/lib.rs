@@ -36,6 +36,7 @@ mod alarm;
 mod body;
 mod drain;
 mod event;
+pub mod feed;
 mod keep_alive;
 mod stream;
 

@@ -7,6 +7,7 @@ mod builder;
 mod error;
 mod id;
 mod lines;
+mod stamp;
 
 use std::{fmt, time::Duration};
 
@@ -14,6 +15,7 @@ use bytes::Bytes;
 
 use self::builder::write_retry;
 
+pub(crate) use self::stamp::Unstamped;
 pub use self::{builder::EventBuilder, error::InvalidEvent};
 
 /// One block of an event stream, encoded once; clones share the bytes.

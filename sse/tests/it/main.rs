@@ -6,5 +6,6 @@ mod decoder;
 mod drain;
 mod end;
 mod event;
+mod feed;
 mod keep_alive;
 mod response;

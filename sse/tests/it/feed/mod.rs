@@ -1,0 +1,3 @@
+//! Feeds: one log, many followers.
+
+mod model;
