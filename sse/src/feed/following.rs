@@ -9,11 +9,7 @@ use std::{
 use futures_core::Stream;
 use peristyle_core::{BoxError, BoxFuture, End};
 
-use super::{
-    Cursor, Delivery, Gap, Subscription,
-    follow::OnGap,
-    subscription::stamped,
-};
+use super::{Cursor, Delivery, Gap, Subscription, follow::OnGap, subscription::stamped};
 use crate::Event;
 
 /// The events for one client; see [`Feed::follow`](super::Feed::follow).

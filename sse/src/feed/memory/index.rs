@@ -25,6 +25,8 @@ pub(super) struct Indexed {
     pub(super) offsets: VecDeque<u64>,
     /// At or after its last evicted event.
     pub(super) evicted: u64,
+    /// At or after its last evicted event that no other of its key had replaced.
+    pub(super) unreplaced: u64,
     /// The last event, when it was marked as the last.
     pub(super) finished: Option<u64>,
     /// Who follows it by its name.
@@ -60,11 +62,14 @@ impl Index {
     }
 
     /// The oldest event of the topic leaves the log.
-    pub(super) fn evict(&mut self, id: Id, offset: u64) {
+    pub(super) fn evict(&mut self, id: Id, offset: u64, replaced: bool) {
         let topic = self.topics.get_mut(id);
         let oldest = topic.offsets.pop_front();
         debug_assert_eq!(oldest, Some(offset), "events leave in their order");
         topic.evicted = offset;
+        if !replaced {
+            topic.unreplaced = offset;
+        }
         if topic.offsets.is_empty() {
             topic.offsets = VecDeque::new();
         }
@@ -90,6 +95,7 @@ impl Index {
             name: name.clone(),
             offsets: VecDeque::new(),
             evicted: self.forgotten,
+            unreplaced: self.forgotten,
             finished: None,
             followers: BTreeSet::new(),
             queued: false,

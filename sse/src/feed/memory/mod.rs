@@ -18,13 +18,13 @@ use std::{
 
 use tokio::time::Instant;
 
+use self::{index::Index, subscribers::Subscribers};
 pub(super) use self::{
     read::{Batch, Turn},
     retention::Retention,
     slab::Id,
     start::Place,
 };
-use self::{index::Index, subscribers::Subscribers};
 use super::{Cursor, Epoch, Publish, Published, Stats, Topic, publish::Keys};
 use crate::{Event, event::Unstamped};
 

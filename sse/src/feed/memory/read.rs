@@ -91,16 +91,17 @@ impl State {
     /// At or after the last evicted event that the subscriber asked for: which it was is known for
     /// topics by name only.
     pub(super) fn lost(&self, id: Id, lag: Lag) -> u64 {
-        let evicted = match &self.subscribers.get(id).interest {
+        let latest = lag == Lag::Latest;
+        match &self.subscribers.get(id).interest {
             Interest::Topics(topics) => {
-                let evicted = topics.iter().map(|topic| self.index.get(*topic).evicted);
-                evicted.max().unwrap_or(0)
+                let topics = topics.iter().map(|topic| self.index.get(*topic));
+                let lost = topics.map(|it| if latest { it.unreplaced } else { it.evicted });
+                // The last of the feed is for everyone.
+                let last = self.finished.filter(|last| *last < self.first);
+                lost.chain(last).max().unwrap_or(0)
             }
-            Interest::All | Interest::Matching(_) => self.first - 1,
-        };
-        match lag {
-            Lag::Latest => evicted.min(self.unreplaced),
-            Lag::Resume | Lag::Gap => evicted,
+            _ if latest => self.unreplaced,
+            _ => self.first - 1,
         }
     }
 
@@ -162,9 +163,14 @@ impl State {
                 Some(newest) if *newest > after => offsets.partition_point(|it| *it <= after),
                 _ => offsets.len(),
             };
-            offsets.range(read..).copied().filter(wanted).take(MAX_EVENTS)
+            offsets
+                .range(read..)
+                .copied()
+                .filter(wanted)
+                .take(MAX_EVENTS)
         };
-        let last = self.finished.filter(|last| *last > after);
+        let unread = after.max(self.first - 1);
+        let last = self.finished.filter(|last| *last > unread);
         let mut position = after;
         let mut take = |offset| {
             position = offset;

@@ -62,7 +62,7 @@ impl State {
         }
         self.forget_keys(&entry);
         if let Some(topic) = entry.topic {
-            self.index.evict(topic, offset);
+            self.index.evict(topic, offset, entry.replaced);
         }
     }
 

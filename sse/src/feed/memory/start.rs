@@ -66,26 +66,23 @@ impl State {
 
     /// The position after which there are `count` events for the subscriber, or all there are.
     fn before_last(&self, count: usize, id: Id, lag: Lag) -> u64 {
-        let Some(skipped) = count.checked_sub(1) else {
-            return self.tip();
-        };
         let wanted = |offset: &u64| !(lag == Lag::Latest && self.entry(*offset).replaced);
         let first = match &self.subscribers.get(id).interest {
             Interest::Topics(topics) => {
-                let topics = topics.iter().map(|topic| self.index.get(*topic));
-                let mut offsets: Vec<u64> = topics
-                    .flat_map(|topic| topic.offsets.iter().copied().rev().filter(wanted).take(count))
+                let topics = topics.iter().map(|topic| &self.index.get(*topic).offsets);
+                let mut newest: Vec<u64> = topics
+                    .flat_map(|offsets| offsets.iter().copied().rev().filter(wanted).take(count))
                     .collect();
-                offsets.sort_unstable_by(|a, b| b.cmp(a));
-                offsets.get(skipped).copied()
+                newest.sort_unstable_by(|a, b| b.cmp(a));
+                newest.into_iter().take(count).last()
             }
             interest => {
-                let entries = self.entries.iter().enumerate().rev();
-                let asked = entries.filter(|(_, entry)| interest.includes(self.topic_of(entry)));
-                let mut offsets = asked.map(|(index, _)| self.first + index as u64);
-                offsets.by_ref().filter(wanted).nth(skipped)
+                let asked = (self.first..=self.tip())
+                    .rev()
+                    .filter(|offset| interest.includes(self.topic_of(self.entry(*offset))));
+                asked.filter(wanted).take(count).last()
             }
         };
-        first.unwrap_or(self.first) - 1
+        first.map_or(self.tip(), |first| first - 1)
     }
 }

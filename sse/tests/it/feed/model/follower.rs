@@ -3,7 +3,9 @@
 use std::{cell::Cell, task::Poll};
 
 use peristyle_core::End;
-use peristyle_sse::feed::{Cursor, Delivery, Feed, Follow, Gap, Lag, Published, Reason, Subscription};
+use peristyle_sse::feed::{
+    Cursor, Delivery, Feed, Follow, Gap, Lag, Published, Reason, Subscription,
+};
 use tokio_test::task::{self, Spawn};
 
 use super::{topics, twin::Twin};
@@ -105,7 +107,11 @@ impl Follower {
     fn gets(&mut self, event: &Published, twin: &Twin) {
         assert_eq!(self.gap, None, "an event before the gap");
         let offset = event.cursor().offset();
-        assert!(offset > self.position, "{offset} again after {}", self.position);
+        assert!(
+            offset > self.position,
+            "{offset} again after {}",
+            self.position
+        );
         let text = &twin.event(offset).text;
         assert_eq!(event.event().as_bytes(), text);
         self.must_have_all(offset - 1, twin);
@@ -126,7 +132,10 @@ impl Follower {
             self.must_have_all(gap.from.unwrap().offset(), twin);
         }
         let to = gap.to.offset();
-        assert!(to < twin.first() || to == self.position, "more is missing than must be");
+        assert!(
+            to < twin.first() || to == self.position,
+            "more is missing than must be"
+        );
         self.position = self.position.max(to);
         self.id = Some(gap.to.to_string());
     }
@@ -134,7 +143,10 @@ impl Follower {
     fn must_wait(&self, twin: &Twin) {
         assert_eq!(self.gap, None);
         self.must_have_all(twin.tip(), twin);
-        assert!(!twin.is_finished(self.names), "it waits for what cannot come");
+        assert!(
+            !twin.is_finished(self.names),
+            "it waits for what cannot come"
+        );
         self.waits.set(Some(twin.tip()));
     }
 
@@ -147,7 +159,10 @@ impl Follower {
             }
             Some(End::Lagged) => {
                 assert_eq!(self.lag, Lag::Resume);
-                assert!(self.has_lost(twin, self.position), "it lagged behind nothing");
+                assert!(
+                    self.has_lost(twin, self.position),
+                    "it lagged behind nothing"
+                );
             }
             end => panic!("{end:?}"),
         }
@@ -165,11 +180,12 @@ impl Follower {
     /// Whether the log has lost what it asked for after this position; patterns are not known so
     /// well.
     fn has_lost(&self, twin: &Twin, position: u64) -> bool {
-        let patterns = self.names.is_some_and(|names| names.iter().any(|it| it.contains('*')));
+        let patterns = self
+            .names
+            .is_some_and(|names| names.iter().any(|it| it.contains('*')));
         let mut lost = position + 1..twin.first();
         lost.any(|offset| {
-            let replaced = self.lag == Lag::Latest && twin.is_replaced(offset);
-            (patterns || twin.is_asked(offset, self.names)) && !replaced
+            (patterns || twin.is_asked(offset, self.names)) && twin.is_lost(offset, self.lag)
         })
     }
 

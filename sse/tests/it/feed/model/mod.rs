@@ -84,7 +84,10 @@ impl Run {
         let topic = self.rng.choice(TOPICS).filter(|_| self.rng.u8(0..8) > 0);
         let key = self.rng.choice(["k", "l"]).filter(|_| self.rng.bool());
         let last = self.rng.u8(0..20) == 0;
-        let repeated = self.rng.choice(["i", "j"]).filter(|_| self.rng.u8(0..6) == 0);
+        let repeated = self
+            .rng
+            .choice(["i", "j"])
+            .filter(|_| self.rng.u8(0..6) == 0);
         let data = "d".repeat(self.rng.usize(0..60));
         let mut publish = Publish::new(Event::data(&data));
         if let Some(topic) = topic {
@@ -100,7 +103,9 @@ impl Run {
             publish = publish.last();
         }
         let cursor = self.feed.publish(publish);
-        let offset = self.twin.publish(topic, key, repeated, last, &data, cursor.epoch());
+        let offset = self
+            .twin
+            .publish(topic, key, repeated, last, &data, cursor.epoch());
         assert_eq!(cursor.offset(), offset);
         self.check_retention();
         for follower in &self.followers {

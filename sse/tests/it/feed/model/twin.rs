@@ -20,10 +20,12 @@ pub(super) struct Known {
     topic: Option<&'static str>,
     key: Option<&'static str>,
     idempotency_key: Option<&'static str>,
-    pub(super) last: bool,
+    last: bool,
     pub(super) text: String,
     weight: usize,
     at: Instant,
+    /// It was no longer the newest of its key when the log let go of it.
+    was_replaced: bool,
 }
 
 impl Twin {
@@ -62,24 +64,40 @@ impl Twin {
             last,
             text,
             at: Instant::now(),
+            was_replaced: false,
         });
         while self.retained().len() > 1
             && (self.retained().len() > self.max_events || self.bytes() > self.max_bytes)
         {
-            self.first += 1;
+            self.evict();
         }
         offset
     }
 
     fn repeated(&self, key: Option<&str>) -> Option<u64> {
         let key = key?;
-        let known = self.retained().iter().position(|it| it.idempotency_key == Some(key))?;
+        let known = self
+            .retained()
+            .iter()
+            .position(|it| it.idempotency_key == Some(key))?;
         Some(self.first + known as u64)
     }
 
     fn age(&mut self) {
-        let old = |it: &&Known| it.at.elapsed() > self.max_age;
-        self.first += self.retained().iter().take_while(old).count() as u64;
+        let limit = self.max_age;
+        while self
+            .retained()
+            .first()
+            .is_some_and(|it| it.at.elapsed() > limit)
+        {
+            self.evict();
+        }
+    }
+
+    fn evict(&mut self) {
+        let replaced = self.is_replaced(self.first);
+        self.events[usize::try_from(self.first).unwrap() - 1].was_replaced = replaced;
+        self.first += 1;
     }
 
     pub(super) fn restart(&mut self) {
@@ -93,7 +111,7 @@ impl Twin {
         let limit = self.max_age;
         while self.first < first {
             assert!(self.event(self.first).at.elapsed() > limit, "evicted early");
-            self.first += 1;
+            self.evict();
         }
         assert_eq!(bytes, self.bytes());
     }
@@ -135,16 +153,27 @@ impl Twin {
         event.key.is_some() && newer.into_iter().any(|newer| same(self.event(newer)))
     }
 
+    /// Whether it left the log as the newest of its key.
+    pub(super) fn is_lost(&self, offset: u64, lag: Lag) -> bool {
+        let replaced = lag == Lag::Latest && self.event(offset).was_replaced;
+        offset < self.first && !replaced
+    }
+
     /// Whether all that these followers asked for has come to an end.
     pub(super) fn is_finished(&self, names: Option<&[&'static str]>) -> bool {
-        let feed = self.events.last().is_some_and(|it| it.last && it.topic.is_none());
+        let feed = self
+            .events
+            .last()
+            .is_some_and(|it| it.last && it.topic.is_none());
         feed || names.is_some_and(|names| names.iter().all(|name| self.is_last(name)))
     }
 
     /// A pattern is the topic of no event.
     fn is_last(&self, topic: &str) -> bool {
         let mut newest = self.events.iter().rev();
-        newest.find(|it| it.topic == Some(topic)).is_some_and(|it| it.last)
+        newest
+            .find(|it| it.topic == Some(topic))
+            .is_some_and(|it| it.last)
     }
 
     /// The position after which there are `count` for this follower.
@@ -161,7 +190,10 @@ impl Twin {
         });
         match count {
             0 => self.tip(),
-            _ => asked.take(count).last().map_or(self.tip(), |offset| offset - 1),
+            _ => asked
+                .take(count)
+                .last()
+                .map_or(self.tip(), |offset| offset - 1),
         }
     }
 }
