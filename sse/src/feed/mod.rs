@@ -8,6 +8,9 @@ mod following;
 mod gap;
 mod memory;
 mod publish;
+#[cfg(all(test, loom))]
+#[path = "../../tests/schedules/mod.rs"]
+mod schedules;
 mod subscription;
 mod sync;
 mod topic;
