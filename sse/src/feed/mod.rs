@@ -1,11 +1,14 @@
 //! A shared log of events that many clients follow.
 
 mod builder;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod cursor;
 mod delivery;
 mod follow;
 mod following;
 mod gap;
+mod log;
 mod memory;
 mod publish;
 #[cfg(all(test, loom))]
@@ -27,6 +30,7 @@ pub use self::{
     follow::{Finished, Follow, Lag},
     following::Following,
     gap::{Gap, Reason},
+    log::{Log, Page},
     publish::{InvalidKey, Publish},
     subscription::Subscription,
     topic::{InvalidTopic, Topic},

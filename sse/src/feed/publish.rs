@@ -94,6 +94,31 @@ impl Publish {
         self.last = true;
         self
     }
+
+    /// The event.
+    pub const fn event_ref(&self) -> &Event {
+        &self.event
+    }
+
+    /// What it is about.
+    pub const fn topic_ref(&self) -> Option<&Topic> {
+        self.topic.as_ref()
+    }
+
+    /// What it is the state of.
+    pub fn key_ref(&self) -> Option<&str> {
+        self.keys.as_ref()?.key.as_deref()
+    }
+
+    /// What makes it safe to repeat.
+    pub fn idempotency_key_ref(&self) -> Option<&str> {
+        self.keys.as_ref()?.idempotency.as_deref()
+    }
+
+    /// Whether it is marked as the last.
+    pub const fn is_last(&self) -> bool {
+        self.last
+    }
 }
 
 impl From<Event> for Publish {

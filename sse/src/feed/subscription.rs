@@ -95,6 +95,15 @@ impl Subscription {
         self.poll_log(cx)
     }
 
+    /// Ready once there is an event after this offset, whatever it is.
+    pub(super) fn poll_tip(&mut self, after: u64, cx: &Context<'_>) -> Poll<()> {
+        let mut waker = Some(cx.waker().clone());
+        let mut log = self.shared.lock();
+        let more = log.has_more(after, self.place.id, &mut waker);
+        drop(log);
+        if more { Poll::Ready(()) } else { Poll::Pending }
+    }
+
     fn poll_log(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
         // Cloned before the log is locked, and only if it is likely to be of use.
         let mut waker = self.waits.then(|| cx.waker().clone());

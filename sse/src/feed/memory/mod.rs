@@ -59,6 +59,7 @@ struct Entry {
     topic: Option<Id>,
     /// There is a newer one with its topic and key.
     replaced: bool,
+    last: bool,
 }
 
 /// All of an event that can be made before the log is locked.
@@ -159,6 +160,7 @@ impl State {
             weight,
             topic,
             replaced: false,
+            last: prepared.last,
         }
     }
 
@@ -186,6 +188,15 @@ impl State {
             cursor: self.cursor(offset),
             topic: entry.topic.map(|topic| self.index.get(topic).name.clone()),
             keys: entry.keys.clone(),
+        }
+    }
+
+    fn recorded(&self, entry: &Entry) -> Publish {
+        Publish {
+            event: entry.event.clone(),
+            topic: entry.topic.map(|topic| self.index.get(topic).name.clone()),
+            keys: entry.keys.as_deref().cloned(),
+            last: entry.last,
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Entry, Id, Place, State,
     subscribers::{Interest, Wait},
 };
-use crate::feed::{Cursor, Gap, Lag, Published, Reason};
+use crate::feed::{Cursor, Gap, Lag, Page, Published, Reason};
 
 /// How many events are taken at once; they may outlive their place in the log.
 const MAX_EVENTS: usize = 32;
@@ -75,6 +75,28 @@ impl State {
         };
         let mut last = topics.iter().map(|topic| self.index.get(*topic).finished);
         reached(self.finished) || (!topics.is_empty() && last.all(reached))
+    }
+
+    pub(in crate::feed) fn page(&mut self, after: u64, limit: usize) -> Page {
+        self.evict_old(Instant::now());
+        let start = after.saturating_add(1).max(self.first);
+        let entries = (start..=self.tip()).take(limit);
+        let events = entries.map(|offset| (offset, self.recorded(self.entry(offset))));
+        Page::new(self.first, events.collect())
+    }
+
+    /// Whether there is an event after this offset. If not, takes the waker to arm it.
+    pub(in crate::feed) fn has_more(
+        &mut self,
+        after: u64,
+        id: Id,
+        waker: &mut Option<Waker>,
+    ) -> bool {
+        let more = self.tip() > after;
+        if !more {
+            self.subscribers.get_mut(id).arm(waker);
+        }
+        more
     }
 
     /// Leaves out all that there is.
