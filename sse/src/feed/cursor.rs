@@ -132,7 +132,7 @@ pub(crate) struct CursorText {
 
 impl CursorText {
     pub(crate) fn as_str(&self) -> &str {
-        str::from_utf8(&self.bytes[self.start..]).expect("digits and `-` are ASCII")
+        std::str::from_utf8(&self.bytes[self.start..]).expect("digits and `-` are ASCII")
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {

@@ -64,6 +64,7 @@ impl fmt::Display for Reason {
 
 impl Gap {
     /// The event that says so.
+    #[expect(clippy::missing_panics_doc, reason = "a cursor is always a valid id")]
     pub fn to_event(&self) -> Event {
         let from = match self.from {
             Some(from) => format!("\"{from}\""),

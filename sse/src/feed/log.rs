@@ -109,7 +109,7 @@ impl Log for Feed {
     }
 
     async fn tail(&self, after: u64) -> Result<(), Infallible> {
-        let mut waits = self.subscribe(Follow::live());
+        let waits = self.subscribe(Follow::live());
         poll_fn(|cx| waits.poll_tip(after, cx)).await;
         Ok(())
     }

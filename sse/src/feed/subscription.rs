@@ -96,7 +96,7 @@ impl Subscription {
     }
 
     /// Ready once there is an event after this offset, whatever it is.
-    pub(super) fn poll_tip(&mut self, after: u64, cx: &Context<'_>) -> Poll<()> {
+    pub(super) fn poll_tip(&self, after: u64, cx: &Context<'_>) -> Poll<()> {
         let mut waker = Some(cx.waker().clone());
         let mut log = self.shared.lock();
         let more = log.has_more(after, self.place.id, &mut waker);

@@ -117,10 +117,10 @@ impl State {
         match &self.subscribers.get(id).interest {
             Interest::Topics(topics) => {
                 let topics = topics.iter().map(|topic| self.index.get(*topic));
-                let lost = topics.map(|it| if latest { it.unreplaced } else { it.evicted });
+                let evicted = topics.map(|it| if latest { it.unreplaced } else { it.evicted });
                 // The last of the feed is for everyone.
                 let last = self.finished.filter(|last| *last < self.first);
-                lost.chain(last).max().unwrap_or(0)
+                evicted.chain(last).max().unwrap_or(0)
             }
             _ if latest => self.unreplaced,
             _ => self.first - 1,

@@ -35,16 +35,12 @@ impl<T> Default for Slab<T> {
 
 impl<T> Slab<T> {
     pub(super) fn insert(&mut self, value: T) -> Id {
-        match self.free.pop() {
-            Some(id) => {
-                self.slots[id.index()] = Some(value);
-                id
-            }
-            None => {
-                self.slots.push(Some(value));
-                Id::of(self.slots.len() - 1)
-            }
+        if let Some(id) = self.free.pop() {
+            self.slots[id.index()] = Some(value);
+            return id;
         }
+        self.slots.push(Some(value));
+        Id::of(self.slots.len() - 1)
     }
 
     /// # Panics

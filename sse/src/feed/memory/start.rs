@@ -74,7 +74,8 @@ impl State {
                     .flat_map(|offsets| offsets.iter().copied().rev().filter(wanted).take(count))
                     .collect();
                 newest.sort_unstable_by(|a, b| b.cmp(a));
-                newest.into_iter().take(count).last()
+                newest.truncate(count);
+                newest.pop()
             }
             interest => {
                 let asked = (self.first..=self.tip())
@@ -83,6 +84,6 @@ impl State {
                 asked.filter(wanted).take(count).last()
             }
         };
-        first.map_or(self.tip(), |first| first - 1)
+        first.map_or_else(|| self.tip(), |first| first - 1)
     }
 }

@@ -3,7 +3,7 @@
 use std::{
     convert::Infallible,
     future::poll_fn,
-    sync::Mutex,
+    sync::{Mutex, MutexGuard},
     task::{Poll, Waker},
 };
 
@@ -70,6 +70,10 @@ impl Listed {
         Self { fault, state }
     }
 
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no panic while it was locked")
+    }
+
     fn has(&self, fault: Fault) -> bool {
         self.fault == fault
     }
@@ -79,7 +83,7 @@ impl Log for Listed {
     type Error = Infallible;
 
     async fn epoch(&self) -> Result<Epoch, Infallible> {
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         state.epoch += u64::from(self.has(Fault::Restarts));
         Ok(Epoch::new(state.epoch))
     }
@@ -87,7 +91,7 @@ impl Log for Listed {
     async fn append(&self, publish: Publish) -> Result<Cursor, Infallible> {
         // Others come in between.
         tokio::task::yield_now().await;
-        let mut state = self.state.lock().unwrap();
+        let mut state = self.lock();
         let key = publish.idempotency_key_ref();
         let known = state
             .events
@@ -109,7 +113,7 @@ impl Log for Listed {
     }
 
     async fn read(&self, after: u64, limit: usize) -> Result<Page, Infallible> {
-        let state = self.state.lock().unwrap();
+        let state = self.lock();
         let includes = self.has(Fault::Includes);
         let later = |it: &&(u64, Publish)| it.0 > after || (includes && it.0 == after);
         let limit = match self.fault {
@@ -132,7 +136,7 @@ impl Log for Listed {
 
     async fn tail(&self, after: u64) -> Result<(), Infallible> {
         poll_fn(|cx| {
-            let mut state = self.state.lock().unwrap();
+            let mut state = self.lock();
             let newest = state.events.last().map_or(0, |(offset, _)| *offset);
             if newest > after || self.has(Fault::Hurries) {
                 return Poll::Ready(Ok(()));

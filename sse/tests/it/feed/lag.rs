@@ -14,7 +14,8 @@ fn small() -> Feed {
 }
 
 fn keyed(feed: &Feed, key: &str) {
-    feed.publish(Publish::new(Event::data(key)).key(key).unwrap());
+    let publish = Publish::new(Event::data(key)).key(key);
+    feed.publish(publish.expect("it is short"));
 }
 
 #[test]

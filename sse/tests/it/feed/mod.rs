@@ -39,7 +39,7 @@ fn at(offset: u64) -> Cursor {
 }
 
 fn topic(name: &str) -> Topic {
-    name.parse().unwrap()
+    name.parse().expect("a topic")
 }
 
 fn in_topic(name: &str) -> Publish {
@@ -81,7 +81,9 @@ fn take(subscription: &mut Spawn<Subscription>) -> Taken {
         deliveries.push(match delivery {
             Delivery::Event(event) => event.cursor().offset().to_string(),
             Delivery::Gap(gap) => {
-                let from = gap.from.map_or("?".to_owned(), |from| from.to_string());
+                let from = gap
+                    .from
+                    .map_or_else(|| "?".to_owned(), |from| from.to_string());
                 format!("{from}..{} {}", gap.to, gap.reason)
             }
             other => panic!("{other:?}"),

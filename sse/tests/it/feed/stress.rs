@@ -18,7 +18,7 @@ const EVENTS: usize = 4_000;
 
 fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    runtime.unwrap().block_on(future)
+    runtime.expect("a runtime").block_on(future)
 }
 
 /// Each publishes to its own topic, and says where.
@@ -58,7 +58,7 @@ async fn collect(feed: &Feed, topics: &Topics, reconnect_every: usize) -> Vec<u6
 #[test]
 fn nothing_is_lost_repeated_or_reordered_between_threads() {
     let total = PUBLISHERS * EVENTS + 1;
-    let feed = super::Feed::builder()
+    let feed = Feed::builder()
         .max_events(total)
         .epoch(peristyle_sse::feed::Epoch::new(0))
         .build();
@@ -112,7 +112,7 @@ async fn account(follower: Subscription) -> u64 {
                 assert_eq!(event.cursor().offset(), position);
             }
             Delivery::Gap(gap) => {
-                assert_eq!(gap.from.unwrap().offset(), position);
+                assert_eq!(gap.from.expect("it had a position").offset(), position);
                 position = gap.to.offset();
             }
             other => panic!("{other:?}"),

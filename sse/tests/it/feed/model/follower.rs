@@ -10,6 +10,15 @@ use tokio_test::task::{self, Spawn};
 
 use super::{topics, twin::Twin};
 
+/// How a newcomer starts.
+#[derive(Clone, Copy)]
+pub(super) enum Start {
+    Live,
+    Earliest,
+    Last(usize),
+    Hostile,
+}
+
 pub(super) struct Follower {
     names: Option<&'static [&'static str]>,
     lag: Lag,
@@ -45,22 +54,24 @@ impl Follower {
         self.connection = None;
     }
 
-    pub(super) fn connect(&mut self, follow: Follow, twin: &mut Twin, feed: &Feed) {
-        let text = format!("{follow:?}");
+    pub(super) fn connect(&mut self, start: Start, twin: &mut Twin, feed: &Feed) {
+        let follow = match start {
+            Start::Live => Follow::live(),
+            Start::Earliest => Follow::earliest(),
+            Start::Last(count) => Follow::last(count),
+            Start::Hostile => Follow::earliest().resume(Some("hostile")),
+        };
         let follow = follow.topics(topics(self.names)).lag(self.lag);
         self.connection = Some(task::spawn(feed.subscribe(follow)));
         self.waits.set(None);
         sync(twin, feed);
         self.gap = None;
-        self.position = if text.contains("Earliest") {
-            twin.first() - 1
-        } else if let Some((_, count)) = text.split_once("Last(") {
-            let count = count.split_once(')').unwrap().0.parse().unwrap();
-            twin.before_last(count, self.names, self.lag)
-        } else {
-            twin.tip()
+        self.position = match start {
+            Start::Live | Start::Hostile => twin.tip(),
+            Start::Earliest => twin.first() - 1,
+            Start::Last(count) => twin.before_last(count, self.names, self.lag),
         };
-        if text.contains("Unknown") {
+        if let Start::Hostile = start {
             self.gap = Some((None, Reason::Unknown));
         }
     }
@@ -68,14 +79,14 @@ impl Follower {
     /// Comes back with the id it has, or as a newcomer.
     pub(super) fn reconnect(&mut self, twin: &mut Twin, feed: &Feed) {
         let Some(id) = self.id.clone() else {
-            return self.connect(Follow::live(), twin, feed);
+            return self.connect(Start::Live, twin, feed);
         };
         let follow = Follow::live().resume(Some(&id));
         let follow = follow.topics(topics(self.names)).lag(self.lag);
         self.connection = Some(task::spawn(feed.subscribe(follow)));
         self.waits.set(None);
         sync(twin, feed);
-        let cursor: Cursor = id.parse().unwrap();
+        let cursor: Cursor = id.parse().expect("a cursor");
         if cursor.epoch() != feed.cursor().epoch() {
             self.position = twin.first() - 1;
             self.gap = Some((Some(cursor), Reason::Epoch));
@@ -116,8 +127,8 @@ impl Follower {
         assert_eq!(event.event().as_bytes(), text);
         self.must_have_all(offset - 1, twin);
         self.position = offset;
-        let id = text.strip_prefix("id: ").unwrap().lines().next().unwrap();
-        self.id = Some(id.to_owned());
+        let id = text.lines().find_map(|line| line.strip_prefix("id: "));
+        self.id = id.map(str::to_owned);
     }
 
     fn misses(&mut self, gap: Gap, twin: &Twin) {
@@ -128,8 +139,9 @@ impl Follower {
         });
         assert_eq!((gap.from, gap.reason), (from, reason));
         if reason == Reason::Lagged {
-            assert!(gap.from.unwrap().offset() >= self.position);
-            self.must_have_all(gap.from.unwrap().offset(), twin);
+            let from = gap.from.map_or(0, Cursor::offset);
+            assert!(from >= self.position);
+            self.must_have_all(from, twin);
         }
         let to = gap.to.offset();
         assert!(
@@ -151,7 +163,7 @@ impl Follower {
     }
 
     fn is_over(&mut self, twin: &Twin) {
-        let end = self.connection.take().unwrap().end();
+        let end = self.connection.take().and_then(|it| it.end());
         match end {
             Some(End::Finished) => {
                 self.must_have_all(twin.tip(), twin);

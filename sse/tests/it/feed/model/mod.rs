@@ -10,11 +10,14 @@ use std::time::Duration;
 use fastrand::Rng;
 use peristyle_sse::{
     Event,
-    feed::{Epoch, Feed, FeedBuilder, Follow, Lag, Publish, Topics},
+    feed::{Epoch, Feed, FeedBuilder, Lag, Publish, Topics},
 };
 use tokio::time::advance;
 
-use self::{follower::Follower, twin::Twin};
+use self::{
+    follower::{Follower, Start},
+    twin::Twin,
+};
 
 const TOPICS: [&str; 5] = ["a", "a/x", "a/y", "b/x", "b/y/z"];
 const FILTERS: [&[&str]; 9] = [
@@ -91,13 +94,13 @@ impl Run {
         let data = "d".repeat(self.rng.usize(0..60));
         let mut publish = Publish::new(Event::data(&data));
         if let Some(topic) = topic {
-            publish = publish.topic(topic.parse().unwrap());
+            publish = publish.topic(topic.parse().expect("a topic"));
         }
         if let Some(key) = key {
-            publish = publish.key(key).unwrap();
+            publish = publish.key(key).expect("it is short");
         }
         if let Some(key) = repeated {
-            publish = publish.idempotency_key(key).unwrap();
+            publish = publish.idempotency_key(key).expect("it is short");
         }
         if last {
             publish = publish.last();
@@ -127,13 +130,13 @@ impl Run {
             return;
         }
         let names = self.rng.choice(FILTERS).filter(|_| self.rng.u8(0..5) > 0);
-        let lag = self.rng.choice(LAGS).unwrap();
+        let lag = self.rng.choice(LAGS).expect("there are some");
         let mut follower = Follower::new(names, lag);
         let start = match self.rng.u8(0..4) {
-            0 => Follow::live(),
-            1 => Follow::earliest(),
-            2 => Follow::last(self.rng.usize(0..5)),
-            _ => Follow::live().resume(Some("hostile")),
+            0 => Start::Live,
+            1 => Start::Earliest,
+            2 => Start::Last(self.rng.usize(0..5)),
+            _ => Start::Hostile,
         };
         follower.connect(start, &mut self.twin, &self.feed);
         self.followers.push(follower);
@@ -196,6 +199,6 @@ fn build(twin: &Twin, epoch: u64) -> Feed {
 fn topics(names: Option<&[&str]>) -> Topics {
     match names {
         None => Topics::all(),
-        Some(names) => Topics::new(names.iter().copied()).unwrap(),
+        Some(names) => Topics::new(names.iter().copied()).expect("topics"),
     }
 }

@@ -53,7 +53,8 @@ impl Twin {
             return offset;
         }
         let offset = self.tip() + 1;
-        let epoch = char::from_digit(u32::try_from(epoch.number()).unwrap(), 36).unwrap();
+        let epoch = epoch.number();
+        assert!(epoch < 10, "one digit");
         let text = format!("id: {epoch}-{offset}\ndata: {data}\n\n");
         let labels = [topic, key, idempotency_key].into_iter().flatten();
         self.events.push(Known {
@@ -96,7 +97,7 @@ impl Twin {
 
     fn evict(&mut self) {
         let replaced = self.is_replaced(self.first);
-        self.events[usize::try_from(self.first).unwrap() - 1].was_replaced = replaced;
+        self.events[index(self.first)].was_replaced = replaced;
         self.first += 1;
     }
 
@@ -117,7 +118,7 @@ impl Twin {
     }
 
     fn retained(&self) -> &[Known] {
-        &self.events[usize::try_from(self.first).unwrap() - 1..]
+        &self.events[index(self.first)..]
     }
 
     fn bytes(&self) -> usize {
@@ -133,7 +134,7 @@ impl Twin {
     }
 
     pub(super) fn event(&self, offset: u64) -> &Known {
-        &self.events[usize::try_from(offset).unwrap() - 1]
+        &self.events[index(offset)]
     }
 
     /// Whether a follower of these topics is to get the event.
@@ -193,9 +194,13 @@ impl Twin {
             _ => asked
                 .take(count)
                 .last()
-                .map_or(self.tip(), |offset| offset - 1),
+                .map_or_else(|| self.tip(), |offset| offset - 1),
         }
     }
+}
+
+fn index(offset: u64) -> usize {
+    usize::try_from(offset - 1).expect("a short list")
 }
 
 /// Segment by segment.
@@ -204,7 +209,6 @@ fn matches(pattern: &str, topic: &str) -> bool {
     for segment in pattern.split('/') {
         match (segment, topic.next()) {
             ("**", _) => return true,
-            (_, None) => return false,
             ("*", Some(_)) => {}
             (segment, Some(name)) if segment == name => {}
             _ => return false,
