@@ -71,7 +71,7 @@ impl Follower {
             Start::Earliest => twin.first() - 1,
             Start::Last(count) => twin.before_last(count, self.names, self.lag),
         };
-        if let Start::Hostile = start {
+        if matches!(start, Start::Hostile) {
             self.gap = Some((None, Reason::Unknown));
         }
     }
