@@ -1,4 +1,61 @@
-//! A shared log of events that many clients follow.
+//! A shared log of events that many clients follow, with nothing lost between them.
+//!
+//! A [`Feed`] keeps what was published for a while, under numbers that are the ids of the events. A
+//! subscriber is a position in it and a choice of topics: it has no queue, no copy of an event, and
+//! no task. One that loses its connection comes back with the id of the last event it got, and goes
+//! on from there.
+//!
+//! ```
+//! use http::{Response, StatusCode};
+//! use peristyle_sse::{
+//!     Event, EventBody,
+//!     feed::{Feed, Follow, Following, Publish, Topics},
+//! };
+//!
+//! type Events = Response<EventBody<Following>>;
+//!
+//! /// `last_event_id` is the header `Last-Event-ID` of the request, if it has one.
+//! fn orders(feed: &Feed, last_event_id: Option<&str>) -> Result<Events, StatusCode> {
+//!     let topics: Topics = "orders/eu/**".parse().expect("it is a pattern");
+//!     let follow = Follow::last(10).resume(last_event_id).topics(topics);
+//!     match feed.follow(follow) {
+//!         Ok(stream) => Ok(stream.into_response()),
+//!         // The client has it all, and need not come back.
+//!         Err(_finished) => Err(StatusCode::NO_CONTENT),
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let feed = Feed::new();
+//! let paid = Publish::new(Event::data("paid")).topic("orders/eu/42".parse()?);
+//! let cursor = feed.publish(paid);
+//!
+//! assert!(orders(&feed, None).is_ok());
+//! assert!(orders(&feed, Some(&cursor.to_string())).is_ok());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is promised
+//!
+//! - *Order*: cursors are given in one order, in which every subscriber gets the events.
+//! - *No loss, no repetition*: from a position, a subscriber gets each later event of its topics
+//!   once, whether it was in the log before or comes while it follows, and whoever publishes
+//!   meanwhile.
+//! - *Honest gaps*: where events it asked for are no longer in the log, it is told before it gets
+//!   any other; see [`Gap`].
+//! - *Bounds*: the log has three; see [`FeedBuilder`]. A subscriber costs its place, and nobody
+//!   waits for it; see [`Lag`] for what happens when it is too slow.
+//!
+//! A subscriber that has got no event yet has no cursor: coming back, it starts as a newcomer does.
+//! [`Follow::first`] gives it a cursor at once.
+//!
+//! # What it costs
+//!
+//! Publishing takes one lock, and wakes those whose topics the event has: followers of topics by
+//! name are found by it, whatever the number of other topics; those of patterns are each compared
+//! with it. A delivery takes the same lock for a moment, and shares the bytes, which were encoded
+//! once. An idle subscriber has less than 300 bytes of memory beside its own future.
 
 mod builder;
 #[cfg(feature = "conformance")]

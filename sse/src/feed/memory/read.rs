@@ -43,18 +43,10 @@ impl State {
         batch: &mut Batch,
     ) -> Turn {
         self.pass_over(place);
-        if place.position + 1 < self.tip() {
-            self.evict_old(Instant::now());
-        }
-        if let Some(turn) = self.missing(place) {
-            return turn;
-        }
-        self.read(place, batch);
-        if !batch.is_empty() {
-            return Turn::Batch;
-        }
-        if place.position < self.tip() {
-            return Turn::Yield;
+        if place.position < self.tip() || place.gap.is_some() {
+            if let Some(turn) = self.advance(place, batch) {
+                return turn;
+            }
         }
         if self.is_finished(place) {
             return Turn::Finished;
@@ -64,6 +56,21 @@ impl State {
         }
         self.subscribers.get_mut(place.id).arm(waker);
         Turn::Armed
+    }
+
+    /// `None` when there is nothing for the subscriber up to the end of the log.
+    fn advance(&mut self, place: &mut Place, batch: &mut Batch) -> Option<Turn> {
+        if place.position + 1 < self.tip() {
+            self.evict_old(Instant::now());
+        }
+        if let Some(turn) = self.missing(place) {
+            return Some(turn);
+        }
+        self.read(place, batch);
+        if !batch.is_empty() {
+            return Some(Turn::Batch);
+        }
+        (place.position < self.tip()).then_some(Turn::Yield)
     }
 
     /// Whether all that the subscriber asked for has come to an end at or before its position.

@@ -103,6 +103,18 @@ fn a_finished_topic_is_known_when_its_events_are_gone() {
 }
 
 #[test]
+fn a_finished_topic_is_known_when_its_last_follower_left_after_others_were_forgotten() {
+    let feed = builder().max_events(1).max_quiet_topics(1).build();
+    let held = follow(&feed, Follow::live().topics(topic("a")));
+    feed.publish(in_topic("a").last());
+    for name in ["b", "c", "d"] {
+        feed.publish(in_topic(name));
+    }
+    drop(held);
+    assert!(is_finished(&feed, Follow::after(at(1)).topics(topic("a"))));
+}
+
+#[test]
 fn who_comes_back_to_a_finished_topic_after_it_missed_the_last_event_is_told_of_the_gap() {
     let feed = builder()
         .max_events(1)
