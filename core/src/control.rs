@@ -29,6 +29,8 @@ pub enum End {
     Stalled,
     /// The stream reached its maximum age.
     TooOld,
+    /// The client was so slow that what it has yet to get is kept no longer.
+    Lagged,
 }
 
 impl End {
@@ -42,6 +44,7 @@ impl End {
             Self::Deadline => "the deadline has passed",
             Self::Stalled => "the peer has stalled",
             Self::TooOld => "the stream is too old",
+            Self::Lagged => "the peer has fallen behind",
         }
     }
 }

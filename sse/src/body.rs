@@ -33,6 +33,8 @@ pin_project! {
         #[pin]
         source: Option<S>,
         close: fn(Pin<&mut S>, End),
+        // Why it is over when the source is.
+        pub(crate) over: fn(&S) -> End,
         pub(crate) controlled: Controlled,
         pub(crate) pulse: Option<Pulse>,
         // `None` once it was sent.
@@ -72,6 +74,7 @@ impl<S> EventBody<S> {
         Self {
             source: Some(source),
             close,
+            over: |_| End::Finished,
             controlled,
             pulse: KeepAlive::default().pulse(),
             retry: None,
@@ -136,7 +139,10 @@ where
         match self.as_mut().poll_source(cx) {
             Poll::Ready(Some(Ok(event))) => Poll::Ready(Some(Ok(self.write(event)))),
             Poll::Ready(Some(Err(error))) => self.fail(error, cx),
-            Poll::Ready(None) => self.end(End::Finished, None, cx),
+            Poll::Ready(None) => {
+                let why = self.source.as_ref().map_or(End::Finished, self.over);
+                self.end(why, None, cx)
+            }
             Poll::Pending => self.poll_alarm(cx),
         }
     }

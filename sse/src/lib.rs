@@ -53,6 +53,7 @@ pub mod client;
 mod decoder;
 mod drain;
 mod event;
+pub mod feed;
 mod keep_alive;
 mod last_event_id;
 #[cfg(any(test, fuzzing))]

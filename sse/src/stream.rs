@@ -202,6 +202,17 @@ impl<S> EventStream<S> {
         response
     }
 
+    /// The source says why it is over.
+    pub(crate) fn following<E>(source: S, over: fn(&S) -> End) -> Self
+    where
+        S: Stream<Item = Result<Event, E>>,
+        E: Into<BoxError>,
+    {
+        let mut stream = Self::new(source);
+        stream.body.over = over;
+        stream
+    }
+
     fn with_close(source: S, close: fn(Pin<&mut S>, End)) -> Self {
         let (control, controlled) = Control::new();
         let body = EventBody::new(source, close, controlled);

@@ -23,7 +23,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
     steps.finish()
 }
 
-/// The orders in which threads can meet at a channel: loom's types are in the place of the real ones, all the way down.
+/// The orders in which threads can meet at a channel or a feed: loom's types are in the place of the real ones, all the way down.
 ///
 /// Optimised a little: more takes longer to build than it saves.
 fn schedules(metadata: &Metadata) -> Command {
@@ -33,8 +33,15 @@ fn schedules(metadata: &Metadata) -> Command {
         .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
         .env("CARGO_PROFILE_DEV_DEBUG", "0")
         .env("CARGO_TARGET_DIR", metadata.target_directory.join("loom"))
-        .args(["test", "--package", "peristyle-core", "--lib"])
-        .arg("channel::schedules::");
+        .args([
+            "test",
+            "--package",
+            "peristyle-core",
+            "--package",
+            "peristyle-sse",
+            "--lib",
+        ])
+        .arg("::schedules::");
     command
 }
 

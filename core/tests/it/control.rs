@@ -102,6 +102,7 @@ fn every_end_reads_as_a_few_words() {
         (End::Deadline, "the deadline has passed"),
         (End::Stalled, "the peer has stalled"),
         (End::TooOld, "the stream is too old"),
+        (End::Lagged, "the peer has fallen behind"),
     ];
     for (end, text) in ends {
         assert_eq!(end.to_string(), text);

@@ -9,6 +9,7 @@ mod id;
 #[cfg(feature = "json")]
 mod json;
 mod lines;
+mod stamp;
 mod writer;
 
 use std::{
@@ -22,6 +23,7 @@ pub(crate) use self::{builder::write_retry, id::is_id};
 
 #[cfg(feature = "json")]
 pub use self::json::JsonError;
+pub(crate) use self::stamp::Unstamped;
 pub use self::{builder::EventBuilder, error::InvalidEvent, writer::EventWriter};
 
 /// One block of an event stream, encoded once; clones share the bytes.
@@ -157,12 +159,15 @@ impl Event {
 
     /// The start of the first line at or after `from` that begins with none of `prefixes`.
     fn skip_lines(&self, from: usize, prefixes: &[&[u8]]) -> usize {
-        let skipped: usize = self.0[from..]
-            .split_inclusive(|&byte| byte == b'\n')
-            .take_while(|line| prefixes.iter().any(|prefix| line.starts_with(prefix)))
-            .map(<[u8]>::len)
-            .sum();
-        from + skipped
+        let mut at = from;
+        while prefixes
+            .iter()
+            .any(|prefix| self.0[at..].starts_with(prefix))
+        {
+            let end = self.0[at..].iter().position(|&byte| byte == b'\n');
+            at += end.expect("every line of an event has an end") + 1;
+        }
+        at
     }
 }
 

@@ -12,12 +12,13 @@ mod drain;
 mod end;
 mod event;
 mod event_reader;
+mod feed;
 mod keep_alive;
 mod last_event_id;
-mod response;
-mod unavailable;
 mod reading;
+mod response;
 #[cfg(feature = "client")]
 mod source;
 mod twin;
+mod unavailable;
 mod writing;

@@ -1,0 +1,72 @@
+//! Settings of a feed.
+
+use std::time::Duration;
+
+use super::{Epoch, Feed, memory::Retention};
+
+/// Settings of a [`Feed`]: how long events stay in its log, and its epoch.
+///
+/// All three bounds hold, and whatever is over one of them leaves the log, the oldest first. That
+/// happens when something is published, when a subscriber comes, and when one reads: nothing is
+/// spawned for it. Besides what is counted, an event takes about 150 bytes.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a feed is made by `build`"]
+pub struct FeedBuilder {
+    retention: Retention,
+    epoch: Option<Epoch>,
+}
+
+impl FeedBuilder {
+    /// How many events the log keeps at most. Default is 10,000.
+    ///
+    /// # Panics
+    ///
+    /// When it is 0.
+    #[track_caller]
+    pub fn max_events(mut self, events: usize) -> Self {
+        assert!(events > 0, "a log keeps at least one event");
+        self.retention.max_events = events;
+        self
+    }
+
+    /// How many bytes the events in the log have at most, encoded, with their topics and keys.
+    /// Default is 16 MiB.
+    ///
+    /// The newest event stays in the log also if it alone is larger.
+    pub fn max_bytes(mut self, bytes: usize) -> Self {
+        self.retention.max_bytes = bytes;
+        self
+    }
+
+    /// How old an event in the log becomes at most. Default is 5 minutes.
+    pub fn max_age(mut self, age: Duration) -> Self {
+        self.retention.max_age = age;
+        self
+    }
+
+    /// How many topics that have no event in the log, and that nobody follows, are remembered at
+    /// most. Default is 10,000.
+    ///
+    /// Who comes back to a topic by its name is told exactly whether it missed something, and that
+    /// the topic is finished, for as long as the topic is remembered. After that a gap is said when
+    /// something *may* be missing. A topic takes about 300 bytes.
+    pub fn max_quiet_topics(mut self, topics: usize) -> Self {
+        self.retention.max_quiet_topics = topics;
+        self
+    }
+
+    /// The epoch of its cursors. Default is a [random](Epoch::random) one.
+    ///
+    /// For tests: a log that starts empty, under an epoch that had events, takes the cursors of
+    /// that time for its own.
+    pub fn epoch(mut self, epoch: Epoch) -> Self {
+        self.epoch = Some(epoch);
+        self
+    }
+
+    /// The feed.
+    pub fn build(self) -> Feed {
+        let epoch = self.epoch.unwrap_or_else(Epoch::random);
+        Feed::with(epoch, self.retention)
+    }
+}

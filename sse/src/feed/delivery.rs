@@ -1,0 +1,52 @@
+//! What a subscriber gets.
+
+use std::sync::Arc;
+
+use super::{Cursor, Gap, Topic, publish::Keys};
+use crate::Event;
+
+/// What a [`Subscription`](super::Subscription) gives next.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Delivery {
+    /// An event.
+    Event(Published),
+    /// Events may be missing before the next.
+    Gap(Gap),
+}
+
+/// An event of a feed; clones share it.
+#[derive(Clone, Debug)]
+pub struct Published {
+    pub(super) event: Event,
+    pub(super) cursor: Cursor,
+    pub(super) topic: Option<Topic>,
+    pub(super) keys: Option<Arc<Keys>>,
+}
+
+impl Published {
+    /// The event as it goes over the wire, with its cursor as the id.
+    pub fn event(&self) -> &Event {
+        &self.event
+    }
+
+    /// The event as it goes over the wire, with its cursor as the id.
+    pub fn into_event(self) -> Event {
+        self.event
+    }
+
+    /// Where in the feed it is.
+    pub fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// What it is about.
+    pub fn topic(&self) -> Option<&Topic> {
+        self.topic.as_ref()
+    }
+
+    /// What it is the state of; see [`Publish::key`](super::Publish::key).
+    pub fn key(&self) -> Option<&str> {
+        self.keys.as_ref()?.key.as_deref()
+    }
+}

@@ -1,0 +1,148 @@
+//! Who follows the log, and who waits for more.
+
+use std::{collections::BTreeSet, mem, task::Waker};
+
+use super::{
+    index::Index,
+    slab::{Id, Slab},
+};
+use crate::feed::topics::{Choice, Pattern, matches_any};
+
+/// Every subscriber, by number.
+#[derive(Debug, Default)]
+pub(super) struct Subscribers {
+    all: Slab<Subscriber>,
+    /// Those who are not found through a topic.
+    general: BTreeSet<Id>,
+}
+
+#[derive(Debug)]
+pub(super) struct Subscriber {
+    pub(super) interest: Interest,
+    pub(super) wait: Wait,
+}
+
+/// [`Topics`](crate::feed::Topics), with the names looked up.
+#[derive(Debug)]
+pub(super) enum Interest {
+    All,
+    Topics(Box<[Id]>),
+    Matching(Box<[Pattern]>),
+}
+
+#[derive(Debug)]
+pub(super) enum Wait {
+    /// There may be events for it at any place after its position.
+    Reading,
+    /// There are none in the log.
+    Armed(Waker),
+    /// The first is this one.
+    Woken(u64),
+}
+
+impl Subscribers {
+    pub(super) fn get(&self, id: Id) -> &Subscriber {
+        self.all.get(id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: Id) -> &mut Subscriber {
+        self.all.get_mut(id)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.all.len()
+    }
+
+    pub(super) fn insert(&mut self, choice: Choice, index: &mut Index) -> Id {
+        let id = self.all.insert(Subscriber {
+            interest: Interest::All,
+            wait: Wait::Reading,
+        });
+        let interest = match choice {
+            Choice::All => Interest::All,
+            Choice::Matching(patterns) => Interest::Matching(patterns),
+            Choice::Exact(topics) => {
+                let ids = topics.into_iter().map(|topic| index.follow(topic, id));
+                Interest::Topics(ids.collect())
+            }
+        };
+        if !matches!(interest, Interest::Topics(_)) {
+            self.general.insert(id);
+        }
+        self.all.get_mut(id).interest = interest;
+        id
+    }
+
+    pub(super) fn remove(&mut self, id: Id, index: &mut Index) -> Option<Waker> {
+        let subscriber = self.all.remove(id);
+        match &subscriber.interest {
+            Interest::Topics(topics) => topics.iter().for_each(|topic| index.leave(*topic, id)),
+            Interest::All | Interest::Matching(_) => {
+                self.general.remove(&id);
+            }
+        }
+        match subscriber.wait {
+            Wait::Armed(waker) => Some(waker),
+            Wait::Reading | Wait::Woken(_) => None,
+        }
+    }
+
+    /// Those who wait for an event like this one, which is the newest.
+    pub(super) fn wake(&mut self, index: &Index, topic: Option<Id>, offset: u64) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        let topic = topic.map(|topic| index.get(topic));
+        let by_name = topic.into_iter().flat_map(|topic| &topic.followers);
+        for id in by_name {
+            wakers.extend(self.all.get_mut(*id).wake(offset));
+        }
+        let name = topic.map(|topic| &*topic.name);
+        for id in &self.general {
+            let subscriber = self.all.get_mut(*id);
+            if subscriber.interest.includes(name) {
+                wakers.extend(subscriber.wake(offset));
+            }
+        }
+        wakers
+    }
+
+    pub(super) fn wake_all(&mut self, offset: u64) -> Vec<Waker> {
+        let all = self.all.iter_mut();
+        all.filter_map(|subscriber| subscriber.wake(offset))
+            .collect()
+    }
+}
+
+impl Subscriber {
+    fn wake(&mut self, offset: u64) -> Option<Waker> {
+        if !matches!(self.wait, Wait::Armed(_)) {
+            return None;
+        }
+        match mem::replace(&mut self.wait, Wait::Woken(offset)) {
+            Wait::Armed(waker) => Some(waker),
+            Wait::Reading | Wait::Woken(_) => None,
+        }
+    }
+
+    /// The waker that `waker` takes the place of is for the caller to drop.
+    pub(super) fn arm(&mut self, waker: &mut Option<Waker>) {
+        match &mut self.wait {
+            Wait::Armed(armed) => {
+                if let Some(waker) = waker.as_mut().filter(|waker| !waker.will_wake(armed)) {
+                    mem::swap(armed, waker);
+                }
+            }
+            wait => *wait = waker.take().map_or(Wait::Reading, Wait::Armed),
+        }
+    }
+}
+
+impl Interest {
+    /// Whether an event of this topic is asked for by all or a pattern.
+    pub(super) fn includes(&self, topic: Option<&str>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Topics(_) => false,
+            Self::Matching(patterns) => topic.is_some_and(|topic| matches_any(patterns, topic)),
+        }
+    }
+}

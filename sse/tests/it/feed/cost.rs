@@ -1,0 +1,57 @@
+//! What a feed costs, promise H24, in what can be counted exactly.
+
+use allocation_counter::measure;
+use peristyle_sse::{
+    Event,
+    feed::{Feed, Follow},
+};
+use tokio_test::task::spawn;
+
+use super::{follow, topic};
+
+#[test]
+fn an_idle_follower_takes_less_than_300_bytes() {
+    let feed = Feed::new();
+    let mut followers = Vec::with_capacity(1_000);
+    let cost = measure(|| {
+        for number in 0..1_000 {
+            let follow = match number % 2 {
+                0 => Follow::live(),
+                _ => Follow::live().topics(topic("a")),
+            };
+            let follower = feed.subscribe(follow);
+            followers.push(follower);
+        }
+    });
+    assert!(cost.bytes_current < 300 * 1_000, "{cost:?}");
+}
+
+#[test]
+fn delivering_an_event_allocates_nothing() {
+    let feed = Feed::new();
+    let mut follower = follow(&feed, Follow::live());
+    let mut other = follow(&feed, Follow::live());
+    for _ in 0..2 {
+        feed.publish(Event::data("x"));
+        // The first clone of the bytes makes them shared.
+        assert!(other.poll_next().is_ready());
+        let cost = measure(|| assert!(follower.poll_next().is_ready()));
+        assert_eq!(cost.count_total, 0);
+        let cost = measure(|| assert!(follower.poll_next().is_pending()));
+        assert_eq!(cost.count_total, 0);
+        assert!(other.poll_next().is_pending());
+    }
+}
+
+#[test]
+fn a_follower_that_left_leaves_nothing_behind() {
+    let feed = Feed::new();
+    drop(spawn(feed.subscribe(Follow::live().topics(topic("a")))));
+    let cost = measure(|| {
+        for _ in 0..100 {
+            let mut follower = spawn(feed.subscribe(Follow::live().topics(topic("a"))));
+            assert!(follower.poll_next().is_pending());
+        }
+    });
+    assert_eq!(cost.bytes_current, 0);
+}
