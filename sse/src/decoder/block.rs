@@ -6,22 +6,15 @@ use memchr::memchr;
 
 use super::{
     MessageEvent,
+    data::Data,
     error::{DecodeError, Kind},
-    text::{self, Cut, Text},
+    text::Text,
 };
-
-/// The most room that is made for data because the event before had as much, in bytes.
-const ROOM: usize = 64 * 1024;
 
 /// The fields since the last blank line.
 pub(super) struct Block {
     pub(super) max: usize,
-    /// `None` is no `data` line at all, which is not the same as an empty one.
-    data: Option<String>,
-    /// Of a line of data that comes in parts.
-    cut: Cut,
-    /// How long the data of the event before was.
-    room: usize,
+    data: Data,
     event: Text,
     id: Option<Text>,
     /// The type of the event before, which most events share.
@@ -34,9 +27,7 @@ impl Block {
     pub(super) fn new() -> Self {
         Self {
             max: 8 * 1024 * 1024,
-            data: None,
-            cut: Cut::default(),
-            room: 0,
+            data: Data::default(),
             event: Text::default(),
             id: None,
             usual: Text::default(),
@@ -45,8 +36,7 @@ impl Block {
     }
 
     pub(super) fn reset(&mut self) {
-        self.data = None;
-        self.cut = Cut::default();
+        self.data.clear();
         self.event = Text::default();
         self.id = None;
     }
@@ -65,7 +55,7 @@ impl Block {
             b"retry" => self.retry = milliseconds(value).or(self.retry),
             _ => return Ok(()),
         }
-        self.check(0)
+        self.check()
     }
 
     /// What the blank line fires, if there is anything.
@@ -75,7 +65,6 @@ impl Block {
         }
         let event = mem::take(&mut self.event);
         let data = self.data.take()?;
-        self.room = data.len().min(ROOM);
         Some(MessageEvent {
             event,
             data,
@@ -85,39 +74,23 @@ impl Block {
 
     /// A line of data comes in parts, of which this is the first.
     pub(super) fn start_data(&mut self, value: &[u8]) {
-        match &mut self.data {
-            None => self.data = Some(String::with_capacity(self.room.max(value.len()))),
-            Some(data) => data.push('\n'),
-        }
-        self.add_part(value);
+        self.data.start_line(value);
     }
 
     pub(super) fn add_part(&mut self, value: &[u8]) {
-        self.cut.add(value, self.data.get_or_insert_default());
+        self.data.add(value);
     }
 
     /// Only here is it checked, as with a line that comes whole: a line that is beyond its own bound
     /// is found first, however it is cut.
     pub(super) fn end_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
-        self.add_part(value);
-        self.cut.end(self.data.get_or_insert_default());
-        self.check(0)
+        self.data.add(value);
+        self.check()
     }
 
     fn add_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
-        let value = text::from_utf8_lossy(value);
-        let joint = usize::from(self.data.is_some());
-        self.check(joint + value.len())?;
-        match &mut self.data {
-            // Most events have one line: not a byte more than it needs.
-            None => self.data = Some(value.into_owned()),
-            Some(data) => {
-                data.reserve(self.room.saturating_sub(data.len()));
-                data.push('\n');
-                data.push_str(&value);
-            }
-        }
-        Ok(())
+        self.data.add_line(value);
+        self.check()
     }
 
     fn named(&mut self, value: &[u8]) -> Text {
@@ -127,14 +100,13 @@ impl Block {
         self.usual.clone()
     }
 
-    fn check(&self, more: usize) -> Result<(), DecodeError> {
-        let data = self.data.as_ref().map_or(0, String::len);
-        let id = self.id.as_ref().map_or(0, Text::len);
-        let length = data + self.event.len() + id + more;
-        if length > self.max {
-            return Err(Kind::Event(self.max).into());
+    /// At the end of each line, so that there is never more than one line too much.
+    fn check(&mut self) -> Result<(), DecodeError> {
+        let names = self.event.len() + self.id.as_ref().map_or(0, Text::len);
+        match self.max.checked_sub(names) {
+            Some(rest) if self.data.is_within(rest) => Ok(()),
+            _ => Err(Kind::Event(self.max).into()),
         }
-        Ok(())
     }
 }
 

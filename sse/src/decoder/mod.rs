@@ -4,6 +4,7 @@
 //! what is longer than its bound is a [`DecodeError`].
 
 mod block;
+mod data;
 mod error;
 mod lines;
 mod message;

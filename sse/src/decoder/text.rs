@@ -6,7 +6,7 @@
 
 use std::{
     borrow::Cow,
-    fmt, mem,
+    fmt,
     str::{self, Utf8Error},
     sync::Arc,
 };
@@ -49,65 +49,7 @@ pub(super) fn from_utf8_lossy(bytes: &[u8]) -> Cow<'_, str> {
     }
 }
 
-/// What is left of a character that was cut: at most its first three bytes.
-#[derive(Default)]
-pub(super) struct Cut(Vec<u8>);
-
-impl Cut {
-    /// Adds the text of bytes that go on after those before.
-    pub(super) fn add(&mut self, mut bytes: &[u8], text: &mut String) {
-        while let ([_, ..], Some((&byte, rest))) = (&self.0[..], bytes.split_first()) {
-            self.0.push(byte);
-            match str::from_utf8(&self.0) {
-                Ok(character) => text.push_str(character),
-                Err(error) if error.error_len().is_none() => {
-                    bytes = rest;
-                    continue;
-                }
-                // The byte is no part of it: it is read again.
-                Err(_) => {
-                    self.0.clear();
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    continue;
-                }
-            }
-            self.0.clear();
-            bytes = rest;
-        }
-        match from_utf8(bytes) {
-            Ok(valid) => text.push_str(valid),
-            Err(error) if error.error_len().is_none() => {
-                let (valid, cut) = bytes.split_at(error.valid_up_to());
-                text.push_str(&from_utf8_lossy(valid));
-                self.0.extend_from_slice(cut);
-            }
-            Err(_) => self.add_malformed(bytes, text),
-        }
-    }
-
-    /// Nothing follows: a character that is cut now stays so.
-    pub(super) fn end(&mut self, text: &mut String) {
-        if !mem::take(&mut self.0).is_empty() {
-            text.push(char::REPLACEMENT_CHARACTER);
-        }
-    }
-
-    fn add_malformed(&mut self, bytes: &[u8], text: &mut String) {
-        let mut chunks = bytes.utf8_chunks().peekable();
-        while let Some(chunk) = chunks.next() {
-            text.push_str(chunk.valid());
-            let invalid = chunk.invalid();
-            let is_cut = || str::from_utf8(invalid).is_err_and(|it| it.error_len().is_none());
-            if chunks.peek().is_none() && is_cut() {
-                self.0.extend_from_slice(invalid);
-            } else if !invalid.is_empty() {
-                text.push(char::REPLACEMENT_CHARACTER);
-            }
-        }
-    }
-}
-
-fn from_utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
+pub(super) fn from_utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
     match bytes.len() {
         LONG.. => simdutf8::basic::from_utf8(bytes).or_else(|_| str::from_utf8(bytes)),
         _ => str::from_utf8(bytes),
