@@ -128,6 +128,8 @@ impl EventSourceBuilder {
     /// It is given the URL that is asked, also that of a redirect, and its future is dropped after
     /// the [time-out](Self::connect_timeout). Whether a URL with `https` gets TLS is its business.
     ///
+    /// Over a Unix socket:
+    ///
     /// ```
     /// use peristyle_sse::client::{Error, EventSource};
     /// # use http::{Request, Uri};
@@ -138,6 +140,38 @@ impl EventSourceBuilder {
     ///     .connect_with(|_: Uri| UnixStream::connect("/run/prices.sock"))
     ///     .build()?;
     /// # Ok::<(), Error>(())
+    /// ```
+    ///
+    /// Over TLS by `tokio-rustls`, also where a redirect leads to `http`:
+    ///
+    /// ```
+    /// use std::{io, sync::Arc};
+    ///
+    /// use http::{Request, Uri};
+    /// use peristyle_sse::client::{Error, EventSource};
+    /// use tokio::net::TcpStream;
+    /// use tokio_rustls::{
+    ///     TlsConnector,
+    ///     rustls::{ClientConfig, pki_types::ServerName},
+    /// };
+    ///
+    /// fn source(config: Arc<ClientConfig>) -> Result<EventSource, Error> {
+    ///     let tls = TlsConnector::from(config);
+    ///     let connect = move |uri: Uri| {
+    ///         let tls = tls.clone();
+    ///         async move {
+    ///             let host = uri.host().unwrap_or_default().to_owned();
+    ///             let port = uri.port_u16().unwrap_or(443);
+    ///             let tcp = TcpStream::connect((&*host, port)).await?;
+    ///             let name = ServerName::try_from(host).map_err(io::Error::other)?;
+    ///             tls.connect(name, tcp).await
+    ///         }
+    ///     };
+    ///     let request = Request::get("https://feed.example/prices").body("");
+    ///     EventSource::builder(request.expect("a valid request"))
+    ///         .connect_with(connect)
+    ///         .build()
+    /// }
     /// ```
     pub fn connect_with<F, O, T, E>(mut self, connect: F) -> Self
     where

@@ -25,7 +25,7 @@ use crate::{Decoder, MessageEvent, alarm::Alarm};
 
 /// The events of one URL, over as many connections as it takes: `EventSource` as in browsers.
 ///
-/// See the [module](self::super) for what it does when something goes wrong. It is a [`Stream`] of
+/// See the [module](crate::client) for what it does when something goes wrong. It is a [`Stream`] of
 /// events too.
 ///
 /// Dropping it closes the connection.
@@ -102,7 +102,7 @@ impl EventSource {
     ///
     /// # Errors
     ///
-    /// Those that are final, after which the source has ended: see the [module](self::super).
+    /// Those that are final, after which the source has ended: see the [module](crate::client).
     ///
     /// # Cancel safety
     ///

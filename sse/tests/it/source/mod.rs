@@ -10,4 +10,5 @@ mod resume;
 mod script;
 mod sockets;
 mod time_out;
+mod tls;
 mod wire;
