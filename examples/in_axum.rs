@@ -1,21 +1,35 @@
 //! The responses of `peristyle::sse` and `peristyle::streaming` in an axum program, without Peristyle's server.
 
-use axum::{Router, response::IntoResponse, routing::get};
+use axum::{
+    Router,
+    http::{HeaderMap, Uri},
+    response::{IntoResponse, Response},
+    routing::get,
+};
 use peristyle::{
     BoxError,
-    sse::{self, Event},
+    sse::{self, Event, LastEventId},
     streaming,
 };
 use tokio::net::TcpListener;
 
-async fn events() -> impl IntoResponse {
-    let events = sse::produce(8, |events| async move {
-        for number in 1..=3 {
-            events.send(Event::data(&number.to_string())).await?;
+/// Counts to three, from where its client was when it comes back, and tells a client that has all to stop.
+async fn events(headers: HeaderMap, uri: Uri) -> Response {
+    let last = LastEventId::of(&headers, &uri);
+    let last = last.as_ref().and_then(LastEventId::as_str);
+    let seen: u8 = last.and_then(|id| id.parse().ok()).unwrap_or(0);
+    if seen >= 3 {
+        return sse::finished().into_response();
+    }
+    let events = sse::produce(8, move |events| async move {
+        for number in seen + 1..=3 {
+            let number = number.to_string();
+            let event = Event::builder().id(&number).data(&number);
+            events.send(event.build()?).await?;
         }
         Ok::<_, BoxError>(())
     });
-    events.into_response()
+    events.into_response().into_response()
 }
 
 async fn lines() -> impl IntoResponse {

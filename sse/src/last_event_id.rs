@@ -8,8 +8,8 @@ use crate::event::is_id;
 /// choice, to be doubted as any others of a request.
 ///
 /// Browsers send the header `Last-Event-ID` when they reconnect, in UTF-8 (WHATWG HTML §9.2.4, "The
-/// `Last-Event-ID` header"). A page that is loaded cannot set it, nor can what follows a link: they put
-/// the id into the query, as `last-event-id`, `lastEventId` or `last_event_id`.
+/// `Last-Event-ID` header"). A page that makes an `EventSource` cannot set it, and puts the id that it
+/// knows into the query: as `last-event-id`, `lastEventId` or `last_event_id`.
 ///
 /// It takes no server of this project, but the parts of any request of the crate [`http`]:
 ///
@@ -34,10 +34,11 @@ use crate::event::is_id;
 ///
 /// # What makes no sense
 ///
-/// A client may say anything, and what it says is never a reason for an error page: its `EventSource`
-/// would give up for good. An id that no event can have had is told apart from none: it is there, and
-/// [`as_str`](Self::as_str) is `None`. It is one that is longer than [`MAX_BYTES`](Self::MAX_BYTES), is
-/// not UTF-8, holds a line break or a NUL, or comes in two headers that say different things.
+/// A client may say anything, and what it says is never a reason for an error page: its
+/// `EventSource` would give up for good. An id that no event can have had is told apart from none: it
+/// is there, and [`as_str`](Self::as_str) is `None`. It is one that is longer than
+/// [`MAX_BYTES`](Self::MAX_BYTES), is not UTF-8, holds a line break or a NUL, or comes in two headers
+/// that say different things.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastEventId {
     /// `None` when it makes no sense.
@@ -50,8 +51,8 @@ const HEADER: HeaderName = HeaderName::from_static("last-event-id");
 const PARAMETERS: [&str; 3] = ["last-event-id", "lastEventId", "last_event_id"];
 
 impl LastEventId {
-    /// The longest that is taken, 4096 bytes of UTF-8: 32 times what a browser sends to another origin
-    /// without asking first. Nothing beyond is kept.
+    /// The longest that is taken, 4096 bytes of UTF-8: 32 times what a browser sends to another
+    /// origin without asking first. Nothing beyond is kept.
     pub const MAX_BYTES: usize = 4096;
 
     /// What a request says: its header, else its query. `None` when it says nothing.

@@ -55,8 +55,8 @@ pub fn finished() -> Response<String> {
 ///
 /// A request that accepts event streams and nothing else, and has a `Sec-Fetch-Mode`, which only a
 /// browser sends, or a `User-Agent` that begins with `Mozilla/`, as that of every browser does:
-/// over plain HTTP browsers tell their mode to the own machine only (Fetch Metadata §2.5). A program
-/// that is taken for one reads a stream that ends early, and comes back as after any other.
+/// without TLS a browser tells its mode to its own machine only (Fetch Metadata, "Sec-Fetch-Mode").
+/// A program that is taken for one reads a stream that ends early, and comes back as after any other.
 ///
 /// # What a browser gets
 ///
@@ -96,8 +96,8 @@ impl Unavailable {
         self
     }
 
-    /// How much longer than the shortest a delay may be. Default is 8 seconds: a server that refuses a
-    /// thousand clients meets some hundred a second again.
+    /// How much longer than the shortest a delay may be. Default is 8 seconds: of a thousand clients
+    /// that are refused at once, some hundred come back in each second.
     #[must_use]
     pub fn spread(mut self, spread: Duration) -> Self {
         self.spread = spread;

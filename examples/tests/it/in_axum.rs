@@ -44,8 +44,26 @@ async fn axum_sends_an_event_stream_in_chunks() -> Result<(), BoxError> {
     );
     assert_eq!(
         body,
-        "3\r\n:\n\n\r\n9\r\ndata: 1\n\n\r\n9\r\ndata: 2\n\n\r\n9\r\ndata: 3\n\n\r\n0\r\n\r\n"
+        format!("{OPENED}{}{}{}{ENDED}", chunk(1), chunk(2), chunk(3))
     );
+    Ok(())
+}
+
+const OPENED: &str = "3\r\n:\n\n\r\n";
+const ENDED: &str = "0\r\n\r\n";
+
+fn chunk(number: u8) -> String {
+    format!("F\r\nid: {number}\ndata: {number}\n\n\r\n")
+}
+
+#[tokio::test]
+async fn axum_lets_a_client_go_on_where_it_was_and_tells_it_when_it_has_all() -> Result<(), BoxError>
+{
+    let (_, body) = get("/events?lastEventId=2").await?;
+    assert_eq!(body, format!("{OPENED}{}{ENDED}", chunk(3)));
+    let (head, body) = get("/events?lastEventId=3").await?;
+    assert!(head.starts_with("HTTP/1.1 204 No Content\r\n"), "{head}");
+    assert_eq!(body, "");
     Ok(())
 }
 

@@ -1,4 +1,5 @@
 use std::{
+    path::Path,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -6,10 +7,14 @@ use std::{
 
 use peristyle::BoxError;
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_stream::Stream;
 
-use crate::wire::{Running, soon};
+use crate::{
+    live_feed::browser::Browser,
+    tool,
+    wire::{Running, soon},
+};
 
 #[path = "../../llm_tokens.rs"]
 #[expect(dead_code, reason = "its `main` is not run")]
@@ -211,5 +216,41 @@ async fn a_server_that_shuts_down_lets_it_finish() -> Result<(), BoxError> {
         client.until("\r\n0\r\n\r\n").await;
         ending.ended().await;
     }
+    Ok(())
+}
+
+/// Asks, reads, and stops; what a condition does is done once.
+fn ask_and_stop(chromium: &Path, page: &str) -> Browser {
+    let mut browser = Browser::start(chromium);
+    browser.open(page);
+    browser.wait_for(
+        "document.querySelector('form')?.onsubmit
+            && (window.asked ??= (document.querySelector('form').requestSubmit(), true))",
+    );
+    browser.wait_for("document.querySelector('#answer').textContent === 'Once  upon\\na time'");
+    browser.wait_for("window.stopped ??= (document.querySelector('#stop').click(), true)");
+    browser.wait_for("document.querySelector('#state').textContent === 'stopped'");
+    browser
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_stop_button_of_the_page_stops_the_generator() -> Result<(), BoxError> {
+    let Some(chromium) = tool::require("chromium") else {
+        return Ok(());
+    };
+    let (model, mut asked) = model();
+    let server = Running::start(router(model)?).await;
+    let page = format!("http://{}/", server.address);
+    let stopped = spawn_blocking(move || ask_and_stop(&chromium, &page));
+    let mut asked = soon(asked.recv()).await.ok_or("it is asked")?;
+    assert_eq!(asked.prompt, "Say something");
+    for token in ["Once", "  upon", "\na time"] {
+        asked.say(token).await;
+    }
+    // It is still open when the generator is dropped.
+    let browser = stopped.await?;
+    assert_eq!(soon(asked.dropped.recv()).await, Some(()));
+    spawn_blocking(move || drop(browser)).await?;
+    server.ended().await;
     Ok(())
 }

@@ -103,8 +103,11 @@ async fn every_other_answer_is_left_as_it_is() {
         assert_eq!(answer(&client, true).await, expected);
     }
     let raised = handler(|_: &mut Context| Err::<(), _>("broken"));
-    let client = client(Link::new(patience()), raised);
-    assert_eq!(answer(&client, true).await.0, 500);
+    let inside = client(Link::new(patience()), raised.clone());
+    let outside = client([Link::new(patience()), raised.clone()], raised);
+    for client in [inside, outside] {
+        assert_eq!(answer(&client, true).await.0, 500);
+    }
 }
 
 #[tokio::test]
