@@ -1,4 +1,4 @@
-//! Responses of many values: bytes, lines and NDJSON from channels, streams, iterators, readers, files and blocking writers.
+//! Responses of many values: bytes, lines, JSON, CSV and parts, from channels, streams, iterators, readers, files and writers.
 //!
 //! Each source becomes a [`Streaming`], and that an [`http::Response`] for any host: Peristyle, axum, or bare hyper.
 //!
