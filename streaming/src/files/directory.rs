@@ -139,7 +139,8 @@ impl Directory {
     /// `a.js`. Default is not to.
     ///
     /// It has the content type of `a.js`, a `Content-Encoding`, and validators and ranges of its own (RFC 9110, section
-    /// 8.1). An answer that could be another then has `Vary: accept-encoding`.
+    /// 8.1), but several ranges are answered with the whole: nothing could say that each part is encoded. An answer that could
+    /// be another then has `Vary: accept-encoding`.
     #[must_use]
     pub fn precompressed(mut self) -> Self {
         self.options.precompressed = Precompressed::Served;

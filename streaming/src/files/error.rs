@@ -126,10 +126,13 @@ fn code(error: &io::Error) -> Code {
 fn code(error: &io::Error) -> Code {
     /// `ERROR_TOO_MANY_OPEN_FILES`.
     const TOO_MANY: i32 = 4;
-    if error.raw_os_error() == Some(TOO_MANY) {
-        return Code::Exhausted;
+    /// `ERROR_INVALID_NAME`.
+    const INVALID_NAME: i32 = 123;
+    match error.raw_os_error() {
+        Some(TOO_MANY) => Code::Exhausted,
+        Some(INVALID_NAME) => Code::Missing,
+        _ => general(error),
     }
-    general(error)
 }
 
 fn general(error: &io::Error) -> Code {
@@ -137,8 +140,7 @@ fn general(error: &io::Error) -> Code {
         io::ErrorKind::NotFound
         | io::ErrorKind::NotADirectory
         | io::ErrorKind::IsADirectory
-        | io::ErrorKind::InvalidInput
-        | io::ErrorKind::InvalidFilename => Code::Missing,
+        | io::ErrorKind::InvalidInput => Code::Missing,
         io::ErrorKind::PermissionDenied => Code::Forbidden,
         io::ErrorKind::OutOfMemory => Code::Exhausted,
         _ => Code::Other,

@@ -22,7 +22,8 @@ use super::{Addressable, Validators, version::validators};
 /// the time of its last change of any kind, which no program can set. So it is strong: a file that is written again, even
 /// with the same length and its time set back, has another tag. The one exception are two changes within one tick of the
 /// file system's clock. While a change is less than 2 seconds old the tag is therefore weak, another than the strong tag
-/// later, and no `Last-Modified` is given, which has whole seconds only.
+/// later, and no `Last-Modified` is given, which has whole seconds only. Machines that serve copies of one file give them
+/// different tags.
 ///
 /// ```no_run
 /// use http::request;

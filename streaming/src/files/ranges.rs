@@ -18,7 +18,7 @@ use super::Addressable;
 
 /// The most that is read at a time, in bytes, and so the most that a response holds by itself.
 ///
-/// Of a file each read is a trip to the blocking pool. Half of this takes a fifth more of the processor and a quarter twice as
+/// Of a file each read is a trip to the blocking pool. Half of this takes a third more of the processor and a quarter twice as
 /// much; hyper holds more than this for a client that does not read, whatever the size.
 pub(super) const CHUNK: usize = 256 * 1024;
 

@@ -153,7 +153,8 @@ impl<S: Addressable> Representation<S> {
 
     fn several(mut self, ranges: Vec<Range<u64>>, length: u64) -> Response<StreamBody<Ranges<S>>> {
         let parts = Multipart::new(ranges, length, &self.content_type);
-        if parts.length() >= length {
+        // `Content-Encoding` would say that the parts with their heads are encoded.
+        if self.encoding.is_some() || parts.length() >= length {
             return self.whole(length);
         }
         self.content_type = parts.content_type;

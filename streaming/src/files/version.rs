@@ -61,3 +61,23 @@ fn identity(metadata: &Metadata) -> impl Hash + use<> {
 fn identity(metadata: &Metadata) -> impl Hash + use<> {
     metadata.created().ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_fresh_for_two_seconds_on_either_side() {
+        let now = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let tick = Duration::from_nanos(1);
+        for (modified, expected) in [
+            (now, true),
+            (now - SETTLED + tick, true),
+            (now - SETTLED, false),
+            (now + SETTLED - tick, true),
+            (now + SETTLED, false),
+        ] {
+            assert_eq!(is_fresh(modified, now), expected, "{modified:?}");
+        }
+    }
+}

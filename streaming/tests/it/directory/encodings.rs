@@ -120,3 +120,25 @@ async fn without_being_asked_for_no_form_is_looked_for() {
     assert_eq!(header(&response, "vary"), "");
     assert_eq!(text(response).await, "plain");
 }
+
+/// `Content-Encoding` would be that of the parts together with their heads.
+#[tokio::test]
+async fn several_ranges_of_an_encoded_form_are_the_whole_of_it() {
+    let folder = folder("several");
+    folder.file("long.js", [b'x'; 2000]);
+    folder.file("long.js.gz", [b'y'; 1000]);
+    let directory = folder.directory().precompressed();
+    let ranges = ("range", "bytes=0-1,500-501");
+    let gzip = get(
+        &directory,
+        "long.js",
+        &[("accept-encoding", "gzip"), ranges],
+    )
+    .await;
+    assert_eq!(gzip.status(), 200);
+    assert_eq!(header(&gzip, "content-encoding"), "gzip");
+    assert_eq!(text(gzip).await, "y".repeat(1000));
+    let plain = get(&directory, "long.js", &[ranges]).await;
+    assert_eq!(plain.status(), 206);
+    assert_eq!(header(&plain, "content-encoding"), "");
+}

@@ -35,7 +35,7 @@ async fn a_file_that_is_written_again_with_its_old_time_has_another_tag() {
     let path = folder.file("a", "one");
     let tag = etag(&folder, "a").await;
     // Until the clock of the file system has ticked.
-    let mut tries = 0..100_000;
+    let mut tries = 0..10_000;
     while etag(&folder, "a").await == tag {
         assert!(tries.next().is_some(), "it still is {tag}");
         fs::write(&path, "two").unwrap();
@@ -43,7 +43,6 @@ async fn a_file_that_is_written_again_with_its_old_time_has_another_tag() {
     }
     assert_eq!(text(folder.get("a").await).await, "two");
     let tag = etag(&folder, "a").await;
-    set_modified(&path, old());
     let replaced = folder.file("b", "two");
     fs::rename(replaced, path).unwrap();
     assert_ne!(etag(&folder, "a").await, tag, "it is another file");
@@ -53,7 +52,8 @@ async fn a_file_that_is_written_again_with_its_old_time_has_another_tag() {
 async fn a_file_that_has_just_changed_has_a_weak_tag_and_no_date() {
     let folder = Folder::new("fresh");
     let path = folder.file("a", "0123456789");
-    set_modified(&path, SystemTime::now());
+    // However long the test is held up: as near to come is as fresh as just gone.
+    set_modified(&path, SystemTime::now() + Duration::from_millis(1900));
     let response = folder.get("a").await;
     let fresh = header(&response, "etag").to_owned();
     assert!(fresh.starts_with("W/\""), "{fresh}");

@@ -168,8 +168,8 @@ async fn a_root_that_is_replaced_by_a_link_is_still_the_root() {
 
 /// A path that is checked first and opened then would lead out at times.
 #[cfg(target_os = "linux")]
-#[tokio::test]
-async fn a_folder_that_is_swapped_for_a_link_meanwhile_never_leads_out() {
+#[test]
+fn a_folder_that_is_swapped_for_a_link_meanwhile_never_leads_out() {
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
     use rustix::fs::{RenameFlags, renameat_with};
