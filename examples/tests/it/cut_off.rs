@@ -56,7 +56,7 @@ async fn follows(program: &Path, arguments: &[&str], failure: i32) -> Result<(),
             send(&lines, line).await?;
             let mut read = vec![0; line.len()];
             soon(printed.read_exact(&mut read)).await??;
-            assert_eq!(str::from_utf8(&read)?, line);
+            assert_eq!(String::from_utf8(read)?, line);
         }
         end(lines);
         let output = soon(child.wait_with_output()).await??;

@@ -148,8 +148,8 @@ fn of_fields() -> Result<Vec<Case>, InvalidEvent> {
         "\u{feff}",
     ];
     let ids = ["1", "a b\t;=,", "!#$%&'*+-.^_`|~"];
-    let named = |name| Event::builder().event(name).data("named").build();
-    let numbered = |id| Event::builder().id(id).data("numbered").build();
+    let with_name = |name| Event::builder().event(name).data("named").build();
+    let with_id = |id| Event::builder().id(id).data("numbered").build();
     let case = |name: &str, events, seen| Case {
         name: format!("fields: {name}"),
         sent: Sent::Events(events),
@@ -158,12 +158,12 @@ fn of_fields() -> Result<Vec<Case>, InvalidEvent> {
     Ok(vec![
         case(
             "names",
-            names.into_iter().map(named).collect::<Result<_, _>>()?,
+            names.into_iter().map(with_name).collect::<Result<_, _>>()?,
             names.map(|name| event(name, "named", "")).to_vec(),
         ),
         case(
             "ids",
-            ids.into_iter().map(numbered).collect::<Result<_, _>>()?,
+            ids.into_iter().map(with_id).collect::<Result<_, _>>()?,
             ids.map(|id| message("numbered", id)).to_vec(),
         ),
         case(
@@ -174,9 +174,9 @@ fn of_fields() -> Result<Vec<Case>, InvalidEvent> {
         case(
             "an id stays and is reset",
             vec![
-                numbered("1")?,
+                with_id("1")?,
                 Event::data("a"),
-                numbered("")?,
+                with_id("")?,
                 Event::data("b"),
             ],
             vec![

@@ -104,7 +104,7 @@ fn stream(cases: &[Case], cx: &Context) -> Result<Response, BoxError> {
     if let (Sent::Events(events), 0) = (&case.sent, length) {
         let events: Vec<Result<_, BoxError>> = events.iter().cloned().map(Ok).collect();
         let stream = EventStream::new(tokio_stream::iter(events));
-        return Ok(stream.into_response().into_response()?);
+        return stream.into_response().into_response();
     }
     let bytes = case.sent.bytes();
     let length = if length == 0 {
@@ -114,5 +114,5 @@ fn stream(cases: &[Case], cx: &Context) -> Result<Response, BoxError> {
     };
     let pieces: Vec<_> = bytes.chunks(length).map(<[u8]>::to_vec).collect();
     let pieces = streaming::from_iter(pieces).content_type("text/event-stream")?;
-    Ok(pieces.into_response().into_response()?)
+    pieces.into_response().into_response()
 }

@@ -29,7 +29,7 @@ pub(crate) async fn of_npm(npm: &Path) -> Result<Option<PathBuf>, BoxError> {
     install(npm, &arguments, &files).await
 }
 
-/// The folder with the packages of PyPI; `None` where they cannot be had.
+/// The folder with the packages of `PyPI`; `None` where they cannot be had.
 pub(crate) async fn of_pypi(python: &Path) -> Result<Option<PathBuf>, BoxError> {
     let arguments = [
         "-m",

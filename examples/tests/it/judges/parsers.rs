@@ -1,4 +1,4 @@
-//! Parsers of npm and of PyPI read the bytes of a real server over a socket.
+//! Parsers of npm and of `PyPI` read the bytes of a real server over a socket.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ const EVENTSOURCE_PARSER: &Differences = &[
     ),
 ];
 
-/// PyPI's `httpx-sse`.
+/// `PyPI`'s `httpx-sse`.
 const HTTPX_SSE: &Differences = &[
     (
         "it takes a byte order mark for a part of the first name",

@@ -90,10 +90,10 @@ fn respond(answer: &Answer) -> Result<Response, BoxError> {
     let (bytes, content_type) = match *answer {
         Stream(bytes) => (bytes, "text/event-stream"),
         Text(bytes) => (bytes, "text/plain"),
-        Status(status) => return Ok(status.into_response()?),
+        Status(status) => return status.into_response(),
     };
     let body = streaming::from_iter([bytes]).content_type(content_type)?;
-    Ok(body.into_response().into_response()?)
+    body.into_response().into_response()
 }
 
 /// Follows a path. The page shows, as `data-…` of its paragraph, the data that came and that the source has been closed.

@@ -13,7 +13,7 @@ use std::{
 use crate::binary;
 
 /// Only a hang takes this long.
-pub(crate) const LIMIT: Duration = Duration::from_secs(20);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
 /// The lines that a process writes; disconnected when it has closed them.
 #[expect(
