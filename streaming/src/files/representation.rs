@@ -249,6 +249,7 @@ fn response<S: Addressable>(
     let mut response = Response::new(StreamBody::new(
         crate::source::Source::new(ranges),
         Length::new(Some(length)),
+        None,
         Drain::new(DrainPolicy::Finish),
         controlled,
     ));
