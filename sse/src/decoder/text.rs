@@ -12,7 +12,7 @@ use std::{
 };
 
 /// From here on it pays to call for wider registers, in bytes.
-const LONG: usize = 128;
+const LONG: usize = 64;
 
 /// A type or an id: shared by the events that have it, and often empty.
 #[derive(Clone, Default, PartialEq, Eq)]
