@@ -6,15 +6,15 @@ use memchr::memchr;
 
 use super::{
     MessageEvent,
+    data::Data,
     error::{DecodeError, Kind},
-    text::{self, Text},
+    text::Text,
 };
 
 /// The fields since the last blank line.
 pub(super) struct Block {
     pub(super) max: usize,
-    /// `None` is no `data` line at all, which is not the same as an empty one.
-    data: Option<String>,
+    data: Data,
     event: Text,
     id: Option<Text>,
     /// The type of the event before, which most events share.
@@ -27,7 +27,7 @@ impl Block {
     pub(super) fn new() -> Self {
         Self {
             max: 8 * 1024 * 1024,
-            data: None,
+            data: Data::default(),
             event: Text::default(),
             id: None,
             usual: Text::default(),
@@ -36,13 +36,16 @@ impl Block {
     }
 
     pub(super) fn reset(&mut self) {
-        self.data = None;
+        self.data.clear();
         self.event = Text::default();
         self.id = None;
     }
 
     /// A line that is not empty. A comment is a field without a name, which no field has.
     pub(super) fn line(&mut self, line: &[u8]) -> Result<(), DecodeError> {
+        if let Some(value) = line.strip_prefix(b"data:") {
+            return self.add_data(value.strip_prefix(b" ").unwrap_or(value));
+        }
         let (name, value) = field(line);
         match name {
             b"data" => return self.add_data(value),
@@ -52,7 +55,7 @@ impl Block {
             b"retry" => self.retry = milliseconds(value).or(self.retry),
             _ => return Ok(()),
         }
-        self.check(0)
+        self.check()
     }
 
     /// What the blank line fires, if there is anything.
@@ -69,19 +72,25 @@ impl Block {
         })
     }
 
+    /// A line of data comes in parts, of which this is the first.
+    pub(super) fn start_data(&mut self, value: &[u8]) {
+        self.data.start_line(value);
+    }
+
+    pub(super) fn add_part(&mut self, value: &[u8]) {
+        self.data.add(value);
+    }
+
+    /// Only here is it checked, as with a line that comes whole: a line that is beyond its own bound
+    /// is found first, however it is cut.
+    pub(super) fn end_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
+        self.data.add(value);
+        self.check()
+    }
+
     fn add_data(&mut self, value: &[u8]) -> Result<(), DecodeError> {
-        let value = text::from_utf8_lossy(value);
-        let joint = usize::from(self.data.is_some());
-        self.check(joint + value.len())?;
-        match &mut self.data {
-            // Most events have one line: not a byte more than it needs.
-            None => self.data = Some(value.into_owned()),
-            Some(data) => {
-                data.push('\n');
-                data.push_str(&value);
-            }
-        }
-        Ok(())
+        self.data.add_line(value);
+        self.check()
     }
 
     fn named(&mut self, value: &[u8]) -> Text {
@@ -91,14 +100,13 @@ impl Block {
         self.usual.clone()
     }
 
-    fn check(&self, more: usize) -> Result<(), DecodeError> {
-        let data = self.data.as_ref().map_or(0, String::len);
-        let id = self.id.as_ref().map_or(0, Text::len);
-        let length = data + self.event.len() + id + more;
-        if length > self.max {
-            return Err(Kind::Event(self.max).into());
+    /// At the end of each line, so that there is never more than one line too much.
+    fn check(&mut self) -> Result<(), DecodeError> {
+        let names = self.event.len() + self.id.as_ref().map_or(0, Text::len);
+        match self.max.checked_sub(names) {
+            Some(rest) if self.data.is_within(rest) => Ok(()),
+            _ => Err(Kind::Event(self.max).into()),
         }
-        Ok(())
     }
 }
 

@@ -19,10 +19,25 @@ pub(super) struct Lines {
     mark: usize,
     /// The line before ended with CR: an LF now is part of the same line end.
     after_cr: bool,
-    /// The start of a line whose end has not come.
+    /// How much has come of a line whose end has not, in bytes.
+    length: usize,
+    /// That much of it, unless it is a line of data that is given out as it comes.
     unfinished: Vec<u8>,
-    /// Its end has come, and it was given out.
-    finished: bool,
+    /// `unfinished` was given out.
+    taken: bool,
+    /// The line is one of data that is given out as it comes.
+    is_data: bool,
+}
+
+/// What is next in a stream.
+pub(super) enum Piece<'a> {
+    /// A whole line without its end.
+    Line(&'a [u8]),
+    /// The value of a line of data that is cut by the end of its chunk: its start, then any number
+    /// of parts, then its end.
+    DataStart(&'a [u8]),
+    DataPart(&'a [u8]),
+    DataEnd(&'a [u8]),
 }
 
 impl Lines {
@@ -31,8 +46,10 @@ impl Lines {
             max: 4 * 1024 * 1024,
             mark: 0,
             after_cr: false,
+            length: 0,
             unfinished: Vec::new(),
-            finished: false,
+            taken: false,
+            is_data: false,
         }
     }
 
@@ -43,25 +60,23 @@ impl Lines {
         };
     }
 
-    /// The next line without its end, a part of `input` if it stands there whole.
+    /// The next piece, a part of `input` if it stands there whole.
     pub(super) fn next<'a, 'i: 'a>(
         &'a mut self,
         input: &mut &'i [u8],
-    ) -> Result<Option<&'a [u8]>, DecodeError> {
-        if mem::take(&mut self.finished) {
-            self.clear();
+    ) -> Result<Option<Piece<'a>>, DecodeError> {
+        if mem::take(&mut self.taken) {
+            self.unfinished.clear();
+            self.unfinished.shrink_to(KEPT);
         }
         if self.mark < MARK.len() {
             self.skip_mark(input);
         }
-        let Some(&first) = input.first() else {
-            return Ok(None);
-        };
-        if mem::take(&mut self.after_cr) && first == b'\n' {
-            *input = &input[1..];
+        if !input.is_empty() && mem::take(&mut self.after_cr) {
+            *input = input.strip_prefix(b"\n").unwrap_or(input);
         }
-        let Some(end) = memchr2(b'\r', b'\n', input) else {
-            return self.keep(mem::take(input)).map(|()| None);
+        let Some(end) = line_end(input) else {
+            return self.cut(mem::take(input));
         };
         let (line, rest) = input.split_at(end);
         self.after_cr = rest[0] == b'\r';
@@ -69,32 +84,46 @@ impl Lines {
         self.finish(line).map(Some)
     }
 
-    fn finish<'a>(&'a mut self, line: &'a [u8]) -> Result<&'a [u8], DecodeError> {
-        if self.unfinished.is_empty() {
-            self.check(line)?;
-            return Ok(line);
+    /// Takes what comes of a line before its chunk ends.
+    fn cut<'a>(&'a mut self, part: &'a [u8]) -> Result<Option<Piece<'a>>, DecodeError> {
+        self.check(part)?;
+        self.length += part.len();
+        if part.is_empty() {
+            return Ok(None);
         }
-        self.keep(line)?;
-        self.finished = true;
-        Ok(&self.unfinished)
+        if self.is_data {
+            return Ok(Some(Piece::DataPart(part)));
+        }
+        let start = if self.unfinished.is_empty() && data(part).is_some() {
+            part
+        } else {
+            self.unfinished.extend_from_slice(part);
+            &self.unfinished
+        };
+        let value = data(start);
+        self.is_data = value.is_some();
+        self.taken = value.is_some();
+        Ok(value.map(Piece::DataStart))
     }
 
-    fn keep(&mut self, part: &[u8]) -> Result<(), DecodeError> {
-        self.check(part)?;
-        self.unfinished.extend_from_slice(part);
-        Ok(())
+    fn finish<'a>(&'a mut self, line: &'a [u8]) -> Result<Piece<'a>, DecodeError> {
+        self.check(line)?;
+        if mem::take(&mut self.length) == 0 {
+            return Ok(Piece::Line(line));
+        }
+        if mem::take(&mut self.is_data) {
+            return Ok(Piece::DataEnd(line));
+        }
+        self.unfinished.extend_from_slice(line);
+        self.taken = true;
+        Ok(Piece::Line(&self.unfinished))
     }
 
     fn check(&self, part: &[u8]) -> Result<(), DecodeError> {
-        if part.len() > self.max.saturating_sub(self.unfinished.len()) {
+        if part.len() > self.max.saturating_sub(self.length) {
             return Err(Kind::Line(self.max).into());
         }
         Ok(())
-    }
-
-    fn clear(&mut self) {
-        self.unfinished.clear();
-        self.unfinished.shrink_to(KEPT);
     }
 
     /// What began like the mark and goes on otherwise is the start of the first line.
@@ -103,11 +132,28 @@ impl Lines {
         {
             if byte != expected {
                 self.unfinished.extend_from_slice(&MARK[..self.mark]);
+                self.length = self.mark;
                 self.mark = MARK.len();
                 return;
             }
             self.mark += 1;
             *input = rest;
         }
+    }
+}
+
+fn line_end(input: &[u8]) -> Option<usize> {
+    match input.first() {
+        // Each event ends with a blank line: not worth a search.
+        Some(b'\n' | b'\r') => Some(0),
+        _ => memchr2(b'\r', b'\n', input),
+    }
+}
+
+/// The value in the start of a line of data, once it is known whether a space leads it.
+fn data(start: &[u8]) -> Option<&[u8]> {
+    match start.strip_prefix(b"data:")? {
+        [] => None,
+        value => Some(value.strip_prefix(b" ").unwrap_or(value)),
     }
 }

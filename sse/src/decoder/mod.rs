@@ -4,6 +4,7 @@
 //! what is longer than its bound is a [`DecodeError`].
 
 mod block;
+mod data;
 mod error;
 mod lines;
 mod message;
@@ -12,7 +13,11 @@ mod text;
 
 use std::{fmt, time::Duration};
 
-use self::{block::Block, lines::Lines, text::Text};
+use self::{
+    block::Block,
+    lines::{Lines, Piece},
+    text::Text,
+};
 
 pub use self::{
     error::DecodeError,
@@ -134,11 +139,17 @@ impl Decoder {
     }
 
     fn advance(&mut self, input: &mut &[u8]) -> Result<Option<MessageEvent>, DecodeError> {
-        while let Some(line) = self.lines.next(input)? {
-            if !line.is_empty() {
-                self.block.line(line)?;
-            } else if let Some(event) = self.block.dispatch(&mut self.last_event_id) {
-                return Ok(Some(event));
+        while let Some(piece) = self.lines.next(input)? {
+            match piece {
+                Piece::Line(b"") => {
+                    if let Some(event) = self.block.dispatch(&mut self.last_event_id) {
+                        return Ok(Some(event));
+                    }
+                }
+                Piece::Line(line) => self.block.line(line)?,
+                Piece::DataStart(value) => self.block.start_data(value),
+                Piece::DataPart(value) => self.block.add_part(value),
+                Piece::DataEnd(value) => self.block.end_data(value)?,
             }
         }
         Ok(None)

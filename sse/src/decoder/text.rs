@@ -1,6 +1,18 @@
 //! Text of a peer.
+//!
+//! U+FFFD takes the place of each maximal subpart of an ill-formed sequence, as the "UTF-8 decode"
+//! of the Encoding Standard has it. Neither a line end nor a colon can be part of one, so that what
+//! stands between them can be decoded by itself.
 
-use std::{borrow::Cow, fmt, str, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    str::{self, Utf8Error},
+    sync::Arc,
+};
+
+/// From here on it pays to call for wider registers, in bytes.
+const LONG: usize = 64;
 
 /// A type or an id: shared by the events that have it, and often empty.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -30,14 +42,16 @@ impl fmt::Debug for Text {
 }
 
 /// The text of these bytes, which is they unless there is something in them to replace.
-///
-/// U+FFFD takes the place of each maximal subpart of an ill-formed sequence, as the "UTF-8 decode"
-/// of the Encoding Standard has it. Neither a line end nor a colon can be part of one, so that what
-/// stands between them can be decoded by itself.
 pub(super) fn from_utf8_lossy(bytes: &[u8]) -> Cow<'_, str> {
-    // Much faster over ASCII than the standard library's lossy decoding.
-    match str::from_utf8(bytes) {
+    match from_utf8(bytes) {
         Ok(text) => text.into(),
         Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+pub(super) fn from_utf8(bytes: &[u8]) -> Result<&str, Utf8Error> {
+    match bytes.len() {
+        LONG.. => simdutf8::basic::from_utf8(bytes).or_else(|_| str::from_utf8(bytes)),
+        _ => str::from_utf8(bytes),
     }
 }

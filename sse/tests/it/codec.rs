@@ -7,6 +7,7 @@ use proptest::{
     collection::vec,
     option,
     prelude::{ProptestConfig, any, prop_assert_eq, proptest},
+    sample::select,
 };
 
 use crate::{
@@ -17,7 +18,7 @@ use crate::{
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 512,
+        cases: 256,
         failure_persistence: None,
         ..ProptestConfig::default()
     })]
@@ -39,7 +40,7 @@ proptest! {
 
     #[test]
     fn every_field_of_many_events_comes_back(
-        sent in vec((name(), option::of(id()), any::<Option<u32>>(), text(), text()), 1..6),
+        sent in vec((name(), option::of(id()), any::<Option<u32>>(), text(), text()), 1..4),
         seed in any::<u64>(),
     ) {
         let mut bytes = Vec::new();
@@ -85,4 +86,34 @@ proptest! {
         let (decoded, excess) = read(Decoder::new(), pieces(&bytes, seed));
         prop_assert_eq!((decoded, excess), (decode(&bytes), None));
     }
+
+    #[test]
+    fn long_data_with_malformed_bytes_is_read_as_the_naive_reader_reads_it(
+        runs in vec((select(LONG_PIECES), 1..200_usize), 0..40),
+        seed in any::<u64>(),
+    ) {
+        let mut bytes = b"data:".to_vec();
+        for (piece, times) in runs {
+            bytes.extend(piece.repeat(times));
+        }
+        bytes.extend(b"\n\n");
+        for chunks in [vec![&bytes[..]], pieces(&bytes, seed), bytes.chunks(1500).collect()] {
+            prop_assert_eq!(read(Decoder::new(), chunks), (decode(&bytes), None));
+        }
+    }
 }
+
+/// What ends anywhere in a character, or in none.
+const LONG_PIECES: &[&[u8]] = &[
+    b"a",
+    b"0123456789",
+    "\u{e9}".as_bytes(),
+    "\u{20ac}".as_bytes(),
+    "\u{1f980}".as_bytes(),
+    b"\xff",
+    b"\x80",
+    b"\xe2\x82",
+    b"\xf0\x9f\xa6",
+    b"\xed\xa0\x80",
+    b"\ndata: ",
+];

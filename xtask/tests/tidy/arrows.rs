@@ -61,6 +61,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "pin-project-lite",
             "serde",
             "serde_json",
+            "simdutf8",
             "tokio",
         ],
     ),
