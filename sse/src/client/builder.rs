@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{
     Backoff, Error, EventSource, attempt::Plan, connect::Connector, outgoing::Outgoing,
-    source::Policy,
+    policy::Policy,
 };
 use crate::Decoder;
 

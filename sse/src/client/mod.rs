@@ -45,7 +45,9 @@ mod error;
 mod exchange;
 mod head;
 mod location;
+mod open;
 mod outgoing;
+mod policy;
 mod source;
 mod updates;
 

@@ -9,17 +9,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use futures_core::Stream;
-use http::{Request, StatusCode, Uri};
+use http::{Request, Uri};
 use tokio::time::Instant;
 
 use super::{
     Error, EventSourceBuilder, Update, Updates,
     attempt::{Plan, attempt},
     backoff::{Delays, Wish},
-    error::{Kind, Phase},
+    error::Kind,
     exchange::Exchange,
+    open::Open,
+    policy::Policy,
 };
 use crate::{Decoder, MessageEvent, alarm::Alarm};
 
@@ -172,7 +174,8 @@ impl EventSource {
                     Err(error) => return Poll::Ready(self.failed(error)),
                 },
                 State::Open(open) => {
-                    match ready!(open.poll_event(&mut self.decoder, self.plan.read_timeout, cx)) {
+                    let patience = self.plan.read_timeout;
+                    match ready!(open.poll_event(&mut self.decoder, patience, cx)) {
                         Ok(event) => {
                             self.delays.reset();
                             return Poll::Ready(Some(Ok(Update::Event(event))));
@@ -249,94 +252,5 @@ impl fmt::Debug for EventSource {
             .field("state", &state)
             .field("last_event_id", &self.last_event_id())
             .finish_non_exhaustive()
-    }
-}
-
-/// Which failures lead to another try.
-#[derive(Clone, Default)]
-pub(super) struct Policy {
-    pub(super) once: bool,
-    pub(super) again: Option<Arc<dyn Fn(StatusCode) -> bool + Send + Sync>>,
-}
-
-impl Policy {
-    fn reconnects(&self, why: &Error) -> bool {
-        !self.once && (why.reconnects() || self.is_excepted(why))
-    }
-
-    fn is_excepted(&self, why: &Error) -> bool {
-        let again = self.again.as_ref().zip(why.status());
-        again.is_some_and(|(again, status)| again(status))
-    }
-}
-
-/// A stream that is read.
-struct Open {
-    exchange: Exchange,
-    /// What was received and not decoded yet.
-    chunk: Bytes,
-    since: Instant,
-    /// When something was received last.
-    heard: Instant,
-    silence: Pin<Box<Alarm>>,
-}
-
-impl Open {
-    fn new(exchange: Exchange) -> Self {
-        let now = Instant::now();
-        Self {
-            exchange,
-            chunk: Bytes::new(),
-            since: now,
-            heard: now,
-            silence: Box::pin(Alarm::default()),
-        }
-    }
-
-    fn poll_event(
-        &mut self,
-        decoder: &mut Decoder,
-        patience: Duration,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<MessageEvent, Error>> {
-        // A server that floods its clients with comments must not keep their threads from others.
-        for _ in 0..16 {
-            if let Some(event) = self.decode(decoder)? {
-                return Poll::Ready(Ok(event));
-            }
-            match self.exchange.poll_data(cx) {
-                Poll::Ready(Some(Ok(chunk))) => self.receive(chunk),
-                Poll::Ready(Some(Err(error))) => {
-                    return Poll::Ready(Err(Kind::Exchange(error).into()));
-                }
-                Poll::Ready(None) => return Poll::Ready(Err(Kind::Ended.into())),
-                Poll::Pending => {
-                    ready!(self.poll_silence(patience, cx));
-                    return Poll::Ready(Err(Kind::Timeout(Phase::Silence, patience).into()));
-                }
-            }
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    }
-
-    fn decode(&mut self, decoder: &mut Decoder) -> Result<Option<MessageEvent>, Error> {
-        let mut rest = &self.chunk[..];
-        let event = decoder.decode(&mut rest).map_err(Kind::Decode)?;
-        let taken = self.chunk.len() - rest.len();
-        self.chunk.advance(taken);
-        Ok(event)
-    }
-
-    fn receive(&mut self, chunk: Bytes) {
-        self.chunk = chunk;
-        self.heard = Instant::now();
-    }
-
-    fn poll_silence(&mut self, patience: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        match self.heard.checked_add(patience) {
-            Some(at) => self.silence.as_mut().poll(at, cx),
-            None => Poll::Pending,
-        }
     }
 }
