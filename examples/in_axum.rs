@@ -1,15 +1,16 @@
-//! The responses of `peristyle::sse` and `peristyle::streaming` in an axum program, without Peristyle's server.
+//! The responses of `peristyle::sse` and `peristyle::streaming`, files among them, in an axum program, without Peristyle's server.
 
 use axum::{
     Router,
-    http::{HeaderMap, Uri},
+    extract::{Path, State},
+    http::{HeaderMap, Uri, request::Parts},
     response::{IntoResponse, Response},
     routing::get,
 };
 use peristyle::{
     BoxError,
     sse::{self, Event, LastEventId},
-    streaming,
+    streaming::{self, files::Directory},
 };
 use tokio::net::TcpListener;
 
@@ -42,15 +43,25 @@ async fn lines() -> impl IntoResponse {
     lines.into_response()
 }
 
-pub(crate) fn app() -> Router {
+async fn file(
+    State(files): State<Directory>,
+    Path(path): Path<String>,
+    request: Parts,
+) -> impl IntoResponse {
+    files.respond(&path, &request).await
+}
+
+pub(crate) fn app(files: Directory) -> Router {
     Router::new()
         .route("/events", get(events))
         .route("/lines", get(lines))
+        .route("/files/{*path}", get(file))
+        .with_state(files)
 }
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:8080").await?;
-    axum::serve(listener, app()).await?;
+    axum::serve(listener, app(Directory::new(".")?)).await?;
     Ok(())
 }

@@ -12,7 +12,7 @@ use peristyle::{
     BoxError, Outcome, before,
     server::{Context, Html, RouteErrors, Router, Routes, Server, handler},
     sse::{self, Drain, Event, EventStream, LastEventId},
-    streaming::Streaming,
+    streaming::{Ndjson, Streaming},
 };
 use serde_json::json;
 use tokio_stream::{Stream, StreamExt, once};
@@ -49,7 +49,6 @@ pub(crate) type Tokens = Pin<Box<dyn Stream<Item = Result<String, BoxError>> + S
 /// Answers a prompt.
 pub(crate) type Model = Arc<dyn Fn(&str) -> Tokens + Send + Sync>;
 
-const NDJSON: &str = "application/x-ndjson";
 
 #[derive(Clone, Copy)]
 enum Format {
@@ -66,7 +65,7 @@ pub(crate) fn router(model: Model) -> Result<Router, RouteErrors> {
 }
 
 fn say(cx: &mut Context, model: &Model) -> Outcome {
-    let format = cx.accept([(Format::Events, sse::CONTENT_TYPE), (Format::Lines, NDJSON)])?;
+    let format = cx.accept([(Format::Events, sse::CONTENT_TYPE), (Format::Lines, Ndjson::CONTENT_TYPE)])?;
     // A client that does not stop at the end must not have all said again.
     let last = LastEventId::of(cx.headers(), cx.uri());
     if last.is_some_and(|last| last.as_str() == Some(DONE)) {

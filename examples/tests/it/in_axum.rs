@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use peristyle::BoxError;
+use peristyle::{BoxError, streaming::files::Directory};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -16,13 +16,19 @@ const ONLY_A_HANG: Duration = Duration::from_secs(20);
 
 /// The head and the body of the answer, as they are on the wire.
 async fn get(path: &str) -> Result<(String, String), BoxError> {
+    get_with(path, "").await
+}
+
+async fn get_with(path: &str, headers: &str) -> Result<(String, String), BoxError> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let mut server = JoinSet::new();
-    server.spawn(async { axum::serve(listener, example::app()).await });
+    let app = example::app(Directory::new(env!("CARGO_MANIFEST_DIR"))?);
+    server.spawn(async { axum::serve(listener, app).await });
 
     let mut stream = TcpStream::connect(address).await?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n{headers}\r\n");
     stream.write_all(request.as_bytes()).await?;
     let mut answer = String::new();
     timeout(ONLY_A_HANG, stream.read_to_string(&mut answer)).await??;
@@ -80,5 +86,20 @@ async fn axum_sends_a_streamed_body_in_chunks() -> Result<(), BoxError> {
         body,
         "7\r\nline 1\n\r\n7\r\nline 2\n\r\n7\r\nline 3\n\r\n0\r\n\r\n"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn axum_sends_a_range_of_a_file() -> Result<(), BoxError> {
+    let (head, body) = get_with("/files/README.md", "Range: bytes=2-9\r\n").await?;
+    assert!(
+        head.starts_with("HTTP/1.1 206 Partial Content\r\n"),
+        "{head}"
+    );
+    assert!(head.contains("\r\ncontent-range: bytes 2-9/"), "{head}");
+    assert_eq!(body, "Examples");
+    let (head, body) = get("/files/tests/../../Cargo.toml").await?;
+    assert!(head.starts_with("HTTP/1.1 404 Not Found\r\n"), "{head}");
+    assert_eq!(body, "");
     Ok(())
 }

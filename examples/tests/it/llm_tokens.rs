@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, task::spawn_blocking};
 use tokio_stream::Stream;
 
 use crate::{
-    live_feed::browser::Browser,
+    browser::Browser,
     tool,
     wire::{Running, soon},
 };

@@ -51,7 +51,7 @@ impl Streams {
         let (end_of_lines, lines_ended) = told();
         let (end_of_events, events_ended) = told();
         let (lines, streamed): (_, Streaming<Receiver<String>>) = streaming::channel(1);
-        let streamed: Streaming<Ndjson<_>> = streamed.ndjson().on_end(end_of_lines);
+        let streamed = streamed.ndjson().on_end(end_of_lines);
         let (events, stream) = sse::channel(1);
         let stream: EventStream<_> = stream.on_end(end_of_events);
         let routes = Routes::new()

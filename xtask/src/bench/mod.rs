@@ -21,7 +21,7 @@ struct Bench {
     count: fn(&Binary) -> Result<(), Error>,
 }
 
-const BENCHES: [Bench; 3] = [
+const BENCHES: [Bench; 4] = [
     Bench {
         name: "chain",
         about: "what an interceptor costs: time and allocations by depth",

@@ -15,7 +15,7 @@ struct Target {
     about: &'static str,
 }
 
-const TARGETS: [Target; 9] = [
+const TARGETS: [Target; 11] = [
     Target {
         name: "cookies",
         about: "what a browser sends comes back",
