@@ -9,7 +9,7 @@ use peristyle::{
     handler,
     server::{Routes, Server},
     sse::{self, Event, EventStream},
-    streaming::{self, Ndjson, Streaming},
+    streaming::{self, Streaming},
 };
 use tokio::sync::oneshot;
 
