@@ -144,15 +144,18 @@ impl Outgoing {
         together.freeze()
     }
 
-    /// A value and those that are ready with it, as long as they are a piece together and few.
+    /// A value and those that are ready with it, as long as they are a piece together and few. No other is asked for that would
+    /// hardly fit: it would have to be held.
     fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Pieces {
         let mut room = PIECE - first.len();
+        let mut longest = first.len();
         let mut others = Vec::new();
-        while others.len() < OTHERS && room > 0 && self.rest.is_empty() {
+        while others.len() < OTHERS && room >= longest && self.rest.is_empty() {
             let Some(data) = self.next_ready(cx, room) else {
                 break;
             };
             room -= data.len();
+            longest = longest.max(data.len());
             if !data.is_empty() {
                 others.push(data);
             }
@@ -523,11 +526,9 @@ mod tests {
         assert_eq!(lengths([1; 1024]), [1, AT_ONCE, 1023 - AT_ONCE]);
         assert_eq!(lengths([64 * KIB; 4]), [64, 128, 64].map(|it| it * KIB));
         assert_eq!(lengths([2 * KIB; 12]), [2, 16, 6].map(|it| it * KIB));
-        // One that does not fit goes next, and takes others with it.
-        assert_eq!(
-            lengths([KIB, KIB, 70 * KIB, 70 * KIB, KIB]),
-            [1, 1, 70, 71].map(|it| it * KIB)
-        );
+        // One that does not fit goes next.
+        let uneven = lengths([KIB, KIB, 30 * KIB, 100 * KIB, 40 * KIB, 40 * KIB]);
+        assert_eq!(uneven, [1, 1, 30, 100, 80].map(|it| it * KIB));
         assert_eq!(
             lengths([1, 1, 500 * KIB]),
             [1, 1, PIECE, PIECE, PIECE, 116 * KIB]

@@ -14,8 +14,8 @@ use crate::{BoxError, BoxFuture, End, IntoOutcome, Panicked};
 
 /// A stream of what a producer function sends.
 ///
-/// The function runs as part of the stream, whenever it is polled, and starts with the first poll: it needs no task of its
-/// own, is never ahead of the consumer by more than the capacity, and is dropped with the stream. Returning well is the
+/// The function runs as part of the stream, whenever it is polled and all that was sent is taken, and starts with the first
+/// poll: it needs no task of its own, is never ahead of the consumer by more than the capacity, and is dropped with the stream. Returning well is the
 /// clean end; an error or a panic aborts, after what was sent before.
 ///
 /// ```

@@ -2,9 +2,11 @@
 
 use std::{
     error::Error as _,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
 };
 
@@ -251,4 +253,36 @@ fn a_panic_in_the_drop_of_a_producer_aborts_the_stream() {
         }
     });
     assert_eq!(all(stream), [Ok(1), failed("panicked: on the way out")]);
+}
+
+#[test]
+fn the_producer_gets_its_turn_when_all_it_sent_is_taken() {
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counted = turns.clone();
+    let stream = produce(4, move |sender: Sender<u8>| async move {
+        let mut sending = pin!(sender.send_all(0..8));
+        poll_fn(|cx| {
+            counted.fetch_add(1, Ordering::Relaxed);
+            sending.as_mut().poll(cx)
+        })
+        .await
+    });
+    let mut stream = task::spawn(stream);
+    for (value, turn) in [
+        (0, 1),
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 2),
+        (5, 2),
+        (6, 2),
+        (7, 2),
+    ] {
+        let item = assert_ready!(next(&mut stream)).unwrap();
+        assert_eq!(
+            (item.unwrap(), turns.load(Ordering::Relaxed)),
+            (value, turn)
+        );
+    }
+    assert!(assert_ready!(next(&mut stream)).is_none());
 }
