@@ -1,20 +1,15 @@
 //! What a subscriber gets next.
 
-use std::{mem, task::Waker, vec};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
 use super::{
-    Entry, Id, Place, State,
+    Batch, Entry, Id, Place, State,
+    batch::MAX_EVENTS,
     subscribers::{Interest, Wait},
 };
-use crate::feed::{Cursor, Gap, Lag, Page, Published, Reason};
-
-/// How many events are taken at once; they may outlive their place in the log.
-const MAX_EVENTS: usize = 32;
-
-/// After how many bytes no more are taken at once.
-const MAX_BYTES: usize = 64 * 1024;
+use crate::feed::{Cursor, Gap, Lag, Reason};
 
 /// How many events are looked at while others wait for the log.
 const MAX_LOOKS: u64 = 1024;
@@ -82,28 +77,6 @@ impl State {
         };
         let mut last = topics.iter().map(|topic| self.index.get(*topic).finished);
         reached(self.finished) || (!topics.is_empty() && last.all(reached))
-    }
-
-    pub(in crate::feed) fn page(&mut self, after: u64, limit: usize) -> Page {
-        self.evict_old(Instant::now());
-        let start = after.saturating_add(1).max(self.first);
-        let entries = (start..=self.tip()).take(limit);
-        let events = entries.map(|offset| (offset, self.recorded(self.entry(offset))));
-        Page::new(self.first, events.collect())
-    }
-
-    /// Whether there is an event after this offset. If not, takes the waker to arm it.
-    pub(in crate::feed) fn has_more(
-        &mut self,
-        after: u64,
-        id: Id,
-        waker: &mut Option<Waker>,
-    ) -> bool {
-        let more = self.tip() > after;
-        if !more {
-            self.subscribers.get_mut(id).arm(waker);
-        }
-        more
     }
 
     /// Leaves out all that there is.
@@ -230,43 +203,5 @@ impl State {
 
     pub(super) fn topic_of(&self, entry: &Entry) -> Option<&str> {
         entry.topic.map(|topic| &*self.index.get(topic).name)
-    }
-}
-
-/// Events that were taken from the log together, in their order. A single one needs no allocation.
-#[derive(Debug, Default)]
-pub(in crate::feed) struct Batch {
-    first: Option<Published>,
-    rest: Vec<Published>,
-    bytes: usize,
-}
-
-impl Batch {
-    fn push(&mut self, event: Published) {
-        self.bytes += event.event.as_bytes().len();
-        match self.first {
-            None => self.first = Some(event),
-            Some(_) => self.rest.push(event),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    fn is_full(&self, lag: Lag) -> bool {
-        let max_events = match lag {
-            // The others could be replaced before they are asked for.
-            Lag::Latest => 1,
-            Lag::Resume | Lag::Gap => MAX_EVENTS,
-        };
-        let events = usize::from(self.first.is_some()) + self.rest.len();
-        self.bytes >= MAX_BYTES || events >= max_events
-    }
-
-    /// The first, and those after it.
-    pub(in crate::feed) fn take(&mut self) -> (Option<Published>, vec::IntoIter<Published>) {
-        self.bytes = 0;
-        (self.first.take(), mem::take(&mut self.rest).into_iter())
     }
 }
