@@ -11,8 +11,8 @@ use super::{
 };
 use crate::feed::{Cursor, Gap, Lag, Reason};
 
-/// How many events are looked at while others wait for the log.
-const MAX_LOOKS: u64 = 1024;
+/// How many times an event is compared with a pattern while others wait for the log.
+const MAX_LOOKS: usize = 1024;
 
 /// What a look at the log gave.
 pub(in crate::feed) enum Turn {
@@ -144,7 +144,7 @@ impl State {
 
     fn read_all(&self, interest: &Interest, place: &Place, batch: &mut Batch) -> u64 {
         let mut position = place.position.max(self.first - 1);
-        let end = self.tip().min(position + MAX_LOOKS);
+        let end = self.tip().min(position + looks(interest));
         while position < end && !batch.is_full(place.lag) {
             position += 1;
             let entry = self.entry(position);
@@ -203,5 +203,13 @@ impl State {
 
     pub(super) fn topic_of(&self, entry: &Entry) -> Option<&str> {
         entry.topic.map(|topic| &*self.index.get(topic).name)
+    }
+}
+
+/// How many events are looked at while others wait for the log.
+fn looks(interest: &Interest) -> u64 {
+    match interest {
+        Interest::Matching(patterns) => (MAX_LOOKS / patterns.len()) as u64,
+        Interest::All | Interest::Topics(_) => MAX_LOOKS as u64,
     }
 }
