@@ -3,7 +3,9 @@
 //! All of it is behind one lock, under which nothing of others runs: events are prepared before it
 //! is taken, and wakers are cloned, woken and dropped after it is given back.
 
+mod batch;
 mod index;
+mod page;
 mod read;
 mod retention;
 mod slab;
@@ -18,13 +20,8 @@ use std::{
 
 use tokio::time::Instant;
 
+pub(super) use self::{batch::Batch, read::Turn, retention::Retention, slab::Id, start::Place};
 use self::{index::Index, subscribers::Subscribers};
-pub(super) use self::{
-    read::{Batch, Turn},
-    retention::Retention,
-    slab::Id,
-    start::Place,
-};
 use super::{Cursor, Epoch, Publish, Published, Stats, Topic, publish::Keys};
 use crate::{Event, event::Unstamped};
 
@@ -188,15 +185,6 @@ impl State {
             cursor: self.cursor(offset),
             topic: entry.topic.map(|topic| self.index.get(topic).name.clone()),
             keys: entry.keys.clone(),
-        }
-    }
-
-    fn recorded(&self, entry: &Entry) -> Publish {
-        Publish {
-            event: entry.event.clone(),
-            topic: entry.topic.map(|topic| self.index.get(topic).name.clone()),
-            keys: entry.keys.as_deref().cloned(),
-            last: entry.last,
         }
     }
 }

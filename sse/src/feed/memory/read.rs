@@ -1,23 +1,18 @@
 //! What a subscriber gets next.
 
-use std::{mem, task::Waker, vec};
+use std::task::Waker;
 
 use tokio::time::Instant;
 
 use super::{
-    Entry, Id, Place, State,
+    Batch, Entry, Id, Place, State,
+    batch::MAX_EVENTS,
     subscribers::{Interest, Wait},
 };
-use crate::feed::{Cursor, Gap, Lag, Page, Published, Reason};
+use crate::feed::{Cursor, Gap, Lag, Reason};
 
-/// How many events are taken at once; they may outlive their place in the log.
-const MAX_EVENTS: usize = 32;
-
-/// After how many bytes no more are taken at once.
-const MAX_BYTES: usize = 64 * 1024;
-
-/// How many events are looked at while others wait for the log.
-const MAX_LOOKS: u64 = 1024;
+/// How many times an event is compared with a pattern while others wait for the log.
+const MAX_LOOKS: usize = 1024;
 
 /// What a look at the log gave.
 pub(in crate::feed) enum Turn {
@@ -82,28 +77,6 @@ impl State {
         };
         let mut last = topics.iter().map(|topic| self.index.get(*topic).finished);
         reached(self.finished) || (!topics.is_empty() && last.all(reached))
-    }
-
-    pub(in crate::feed) fn page(&mut self, after: u64, limit: usize) -> Page {
-        self.evict_old(Instant::now());
-        let start = after.saturating_add(1).max(self.first);
-        let entries = (start..=self.tip()).take(limit);
-        let events = entries.map(|offset| (offset, self.recorded(self.entry(offset))));
-        Page::new(self.first, events.collect())
-    }
-
-    /// Whether there is an event after this offset. If not, takes the waker to arm it.
-    pub(in crate::feed) fn has_more(
-        &mut self,
-        after: u64,
-        id: Id,
-        waker: &mut Option<Waker>,
-    ) -> bool {
-        let more = self.tip() > after;
-        if !more {
-            self.subscribers.get_mut(id).arm(waker);
-        }
-        more
     }
 
     /// Leaves out all that there is.
@@ -171,7 +144,7 @@ impl State {
 
     fn read_all(&self, interest: &Interest, place: &Place, batch: &mut Batch) -> u64 {
         let mut position = place.position.max(self.first - 1);
-        let end = self.tip().min(position + MAX_LOOKS);
+        let end = self.tip().min(position + looks(interest));
         while position < end && !batch.is_full(place.lag) {
             position += 1;
             let entry = self.entry(position);
@@ -233,40 +206,10 @@ impl State {
     }
 }
 
-/// Events that were taken from the log together, in their order. A single one needs no allocation.
-#[derive(Debug, Default)]
-pub(in crate::feed) struct Batch {
-    first: Option<Published>,
-    rest: Vec<Published>,
-    bytes: usize,
-}
-
-impl Batch {
-    fn push(&mut self, event: Published) {
-        self.bytes += event.event.as_bytes().len();
-        match self.first {
-            None => self.first = Some(event),
-            Some(_) => self.rest.push(event),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.first.is_none()
-    }
-
-    fn is_full(&self, lag: Lag) -> bool {
-        let max_events = match lag {
-            // The others could be replaced before they are asked for.
-            Lag::Latest => 1,
-            Lag::Resume | Lag::Gap => MAX_EVENTS,
-        };
-        let events = usize::from(self.first.is_some()) + self.rest.len();
-        self.bytes >= MAX_BYTES || events >= max_events
-    }
-
-    /// The first, and those after it.
-    pub(in crate::feed) fn take(&mut self) -> (Option<Published>, vec::IntoIter<Published>) {
-        self.bytes = 0;
-        (self.first.take(), mem::take(&mut self.rest).into_iter())
+/// How many events are looked at while others wait for the log.
+fn looks(interest: &Interest) -> u64 {
+    match interest {
+        Interest::Matching(patterns) => (MAX_LOOKS / patterns.len()) as u64,
+        Interest::All | Interest::Topics(_) => MAX_LOOKS as u64,
     }
 }

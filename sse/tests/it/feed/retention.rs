@@ -134,6 +134,15 @@ fn asking_for_topics_that_nobody_publishes_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_topic_that_came_back_is_forgotten_when_it_is_quiet_again() {
+    let feed = builder().max_events(1).max_quiet_topics(1).build();
+    for name in ["a", "b", "a", "c", "d"] {
+        feed.publish(in_topic(name));
+    }
+    assert_eq!(feed.stats().topics, 2);
+}
+
+#[test]
 fn a_topic_that_comes_and_goes_is_remembered_once() {
     let feed = builder().max_events(1).max_quiet_topics(2).build();
     for _ in 0..10 {

@@ -1,6 +1,7 @@
 //! Who is woken by what, promise H3.
 
 use std::{
+    iter::repeat_n,
     pin::Pin,
     sync::{
         Arc,
@@ -116,6 +117,22 @@ fn much_that_does_not_match_is_passed_over_in_turns() {
         turns += 1;
     }
     assert_eq!(turns, 4);
+}
+
+#[test]
+fn who_has_many_patterns_has_shorter_turns() {
+    let feed = feed();
+    publish(&feed, 99);
+    feed.publish(in_topic("a/x"));
+    let names = repeat_n("a/*", 256);
+    let topics = Topics::new(names).unwrap();
+    let mut follower = spawn(feed.subscribe(Follow::earliest().topics(topics)));
+    let mut turns = 1;
+    while follower.poll_next().is_pending() {
+        assert!(follower.is_woken());
+        turns += 1;
+    }
+    assert_eq!(turns, 100 / (1024 / 256));
 }
 
 struct Counter(AtomicUsize);

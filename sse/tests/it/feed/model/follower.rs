@@ -1,6 +1,6 @@
 //! A follower that checks what it gets against the list.
 
-use std::{cell::Cell, task::Poll};
+use std::task::Poll;
 
 use peristyle_core::End;
 use peristyle_sse::feed::{
@@ -27,8 +27,8 @@ pub(super) struct Follower {
     id: Option<String>,
     /// It has got everything up to here, or was told.
     position: u64,
-    /// It was told to wait, when this was the newest event.
-    waits: Cell<Option<u64>>,
+    /// It was told to wait, and has not been woken.
+    waits: bool,
     /// The gap that it must be told of first.
     gap: Option<(Option<Cursor>, Reason)>,
 }
@@ -41,7 +41,7 @@ impl Follower {
             connection: None,
             id: None,
             position: 0,
-            waits: Cell::new(None),
+            waits: false,
             gap: None,
         }
     }
@@ -63,7 +63,7 @@ impl Follower {
         };
         let follow = follow.topics(topics(self.names)).lag(self.lag);
         self.connection = Some(task::spawn(feed.subscribe(follow)));
-        self.waits.set(None);
+        self.waits = false;
         sync(twin, feed);
         self.gap = None;
         self.position = match start {
@@ -84,7 +84,7 @@ impl Follower {
         let follow = Follow::live().resume(Some(&id));
         let follow = follow.topics(topics(self.names)).lag(self.lag);
         self.connection = Some(task::spawn(feed.subscribe(follow)));
-        self.waits.set(None);
+        self.waits = false;
         sync(twin, feed);
         let cursor: Cursor = id.parse().expect("a cursor");
         if cursor.epoch() != feed.cursor().epoch() {
@@ -152,14 +152,15 @@ impl Follower {
         self.id = Some(gap.to.to_string());
     }
 
-    fn must_wait(&self, twin: &Twin) {
+    fn must_wait(&mut self, twin: &Twin) {
         assert_eq!(self.gap, None);
         self.must_have_all(twin.tip(), twin);
         assert!(
             !twin.is_finished(self.names),
             "it waits for what cannot come"
         );
-        self.waits.set(Some(twin.tip()));
+        self.waits = true;
+        self.position = twin.tip();
     }
 
     fn is_over(&mut self, twin: &Twin) {
@@ -201,19 +202,16 @@ impl Follower {
         })
     }
 
-    /// It is woken by what it asked for, and by nothing else.
-    pub(super) fn check_woken(&self, twin: &Twin) {
-        let Some(connection) = &self.connection else {
+    /// It is woken by what it asked for, and by nothing else, which is then behind it.
+    pub(super) fn check_woken(&mut self, twin: &Twin) {
+        let Some(connection) = self.connection.as_ref().filter(|_| self.waits) else {
             return;
         };
-        let Some(waits) = self.waits.get() else {
-            return;
-        };
-        let woken = (waits + 1..=twin.tip()).any(|offset| twin.is_asked(offset, self.names));
-        assert_eq!(connection.is_woken(), woken);
-        if woken {
-            self.waits.set(None);
-        }
+        let mut new = self.position + 1..=twin.tip();
+        let woken = new.find(|offset| twin.is_asked(*offset, self.names));
+        assert_eq!(connection.is_woken(), woken.is_some());
+        self.waits = woken.is_none();
+        self.position = woken.map_or_else(|| twin.tip(), |offset| offset - 1);
     }
 }
 

@@ -111,7 +111,7 @@ impl Run {
             .publish(topic, key, repeated, last, &data, cursor.epoch());
         assert_eq!(cursor.offset(), offset);
         self.check_retention();
-        for follower in &self.followers {
+        for follower in &mut self.followers {
             follower.check_woken(&self.twin);
         }
     }
