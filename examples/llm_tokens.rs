@@ -49,7 +49,6 @@ pub(crate) type Tokens = Pin<Box<dyn Stream<Item = Result<String, BoxError>> + S
 /// Answers a prompt.
 pub(crate) type Model = Arc<dyn Fn(&str) -> Tokens + Send + Sync>;
 
-
 #[derive(Clone, Copy)]
 enum Format {
     Events,
@@ -65,7 +64,10 @@ pub(crate) fn router(model: Model) -> Result<Router, RouteErrors> {
 }
 
 fn say(cx: &mut Context, model: &Model) -> Outcome {
-    let format = cx.accept([(Format::Events, sse::CONTENT_TYPE), (Format::Lines, Ndjson::CONTENT_TYPE)])?;
+    let format = cx.accept([
+        (Format::Events, sse::CONTENT_TYPE),
+        (Format::Lines, Ndjson::CONTENT_TYPE),
+    ])?;
     // A client that does not stop at the end must not have all said again.
     let last = LastEventId::of(cx.headers(), cx.uri());
     if last.is_some_and(|last| last.as_str() == Some(DONE)) {

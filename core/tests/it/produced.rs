@@ -166,7 +166,7 @@ fn what_a_producer_left_to_another_task_is_complete_when_it_finishes_there() {
 
 #[test]
 fn a_producer_starts_with_the_first_poll_and_is_never_ahead_by_more_than_the_capacity() {
-    let sent = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let sent = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&sent);
     let stream = produce(2, async move |sender: Sender<u8>| {
         for value in 0..10 {
