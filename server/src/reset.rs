@@ -15,7 +15,7 @@ pub(crate) trait Reset {
     fn reset(&self);
 }
 
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 impl Reset for tokio::io::DuplexStream {
     fn sent(&self) -> BoxFuture<'static, ()> {
         Box::pin(std::future::ready(()))
