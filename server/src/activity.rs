@@ -335,6 +335,11 @@ impl Ongoing {
         self.activity.0.is_some()
     }
 
+    /// Whether that is over a stream of HTTP/2, in whose frames a piece does not fit anyway.
+    pub(crate) fn is_multiplexed(&self) -> bool {
+        self.progress.is_some()
+    }
+
     /// The response's head is known; its body may be a stream that the connection tells of its end. What a stage asks of another
     /// router is not what the client of its own stream takes.
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {

@@ -101,8 +101,8 @@ impl Outgoing {
         };
         let pieces = match flowed && self.ongoing.is_connected() {
             true if is_small(&first) => self.gather_small(first, cx).into(),
-            true => self.gather(first, cx),
-            false => first.into(),
+            true if !self.ongoing.is_multiplexed() => self.gather(first, cx),
+            _ => first.into(),
         };
         Poll::Ready(Ok(Some(Frame::data(pieces))))
     }
