@@ -372,6 +372,11 @@ impl Ongoing {
         }
     }
 
+    /// How much of the body went to the connection.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.lifeline.as_ref().map_or(0, Lifeline::bytes)
+    }
+
     /// The next flush of the connection to end.
     pub(crate) fn next_flush(&self) -> BoxFuture<'static, ()> {
         self.activity.next_flush()

@@ -51,6 +51,10 @@ impl Lifeline {
         self.bytes += bytes;
     }
 
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Only the first end counts.
     pub(crate) fn end(&mut self, exit: Exit) {
         let nobody_asks = Arc::get_mut(&mut self.line.0).is_some_and(State::is_unwatched);

@@ -31,6 +31,10 @@ const TOGETHER: usize = 16 * 1024;
 const AT_ONCE: usize = 512;
 /// Values that go with a large one.
 const OTHERS: usize = 7;
+/// What goes at once to a client that has taken [`TAKEN`] already: most of what large values cost is calls of the system, and one
+/// that has never read anything is still held to a piece.
+const MUCH: usize = 320 * 1024;
+const TAKEN: u64 = 1024 * 1024;
 
 /// A response's body, which is as long as declared or fails, and holds back its failure until all before it has been written.
 ///
@@ -147,7 +151,12 @@ impl Outgoing {
     /// A value and those that are ready with it, as long as they are a piece together and few. No other is asked for that would
     /// hardly fit: it would have to be held.
     fn gather(&mut self, first: Bytes, cx: &mut Context<'_>) -> Pieces {
-        let mut room = PIECE - first.len();
+        let most = if self.ongoing.bytes() < TAKEN {
+            PIECE
+        } else {
+            MUCH
+        };
+        let mut room = most - first.len();
         let mut longest = first.len();
         let mut others = Vec::new();
         while others.len() < OTHERS && room >= longest && self.rest.is_empty() {
