@@ -31,8 +31,8 @@ const TOGETHER: usize = 16 * 1024;
 const AT_ONCE: usize = 512;
 /// Values that go with a large one.
 const OTHERS: usize = 7;
-/// What goes at once to a client that has taken [`TAKEN`] already: most of what large values cost is calls of the system, and one
-/// that has never read anything is still held to a piece.
+/// What goes at once to a client that has taken [`TAKEN`] already. Calls of the system are most of what large values cost, and a
+/// client that never reads is held to a piece all the same.
 const MUCH: usize = 320 * 1024;
 const TAKEN: u64 = 1024 * 1024;
 
@@ -542,5 +542,14 @@ mod tests {
             lengths([1, 1, 500 * KIB]),
             [1, 1, PIECE, PIECE, PIECE, 116 * KIB]
         );
+    }
+
+    #[test]
+    fn who_has_taken_much_gets_more_at_once() {
+        const VALUE: usize = 64 * 1024;
+        // The first alone, then two at a time up to a mebibyte, then five.
+        let expected = [vec![1], vec![2; 8], vec![5; 3], vec![2]].concat();
+        let expected: Vec<_> = expected.into_iter().map(|values| values * VALUE).collect();
+        assert_eq!(lengths([VALUE; 34]), expected);
     }
 }

@@ -48,7 +48,7 @@ const PROMISES: [Promises; 4] = [
     Promises {
         folder: "streaming",
         made: "T6-T20",
-        closed: "T6-T19",
+        closed: "T6-T20",
     },
 ];
 

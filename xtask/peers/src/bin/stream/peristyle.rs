@@ -1,14 +1,17 @@
 //! Peristyle, with its default limits and time-outs.
 
-use std::{convert::Infallible, io, iter, net, sync::Mutex};
+use std::{convert::Infallible, iter, net, sync::Mutex};
 
 use bytes::Bytes;
 use peristyle_core::{BoxError, Link, channel::Sender};
 use peristyle_peers::{Failure, runtime};
-use peristyle_server::{Exchange, IntoResponse, Path, Routes, Server, handler};
+use peristyle_server::{Context, Exchange, IntoResponse, Path, Routes, Server, handler};
 use peristyle_sse::Event;
-use peristyle_streaming::Streaming;
-use tokio::{fs::File, task::JoinSet};
+use peristyle_streaming::{
+    Streaming,
+    files::{Directory, FileBody},
+};
+use tokio::task::JoinSet;
 use tokio_stream::iter;
 
 use crate::{
@@ -77,12 +80,13 @@ pub(crate) fn encoded(listener: net::TcpListener) -> Result<(), Failure> {
 }
 
 pub(crate) fn file(listener: net::TcpListener) -> Result<(), Failure> {
-    let download = async |Path(count): Path<usize>| {
-        let file = File::open(file::path(count)).await?;
-        let streaming = peristyle_streaming::from_file(file).await?;
-        Ok::<_, io::Error>(streaming.into_response())
-    };
     serve(listener, handler(download))
+}
+
+async fn download(cx: &mut Context) -> Result<http::Response<FileBody>, BoxError> {
+    let folder = Directory::new(file::folder())?;
+    let name = cx.param("count").unwrap_or_default();
+    Ok(folder.respond(name, cx.request()).await)
 }
 
 fn ready(value: &'static [u8], Path(count): Path<usize>) -> impl IntoResponse + use<> {
