@@ -132,10 +132,17 @@ impl<'a> EventBuilder<'a> {
 
     /// All but the blank line, in a buffer with so many bytes of room behind.
     fn lines(&self, room: usize) -> String {
+        let data = if self.data.iter().any(has_break) {
+            Data::Lines
+        } else {
+            Data::Line
+        };
         let mut length = Length(room);
-        self.write(&mut length).expect("a length takes any text");
+        self.write(&mut length, data)
+            .expect("a length takes any text");
         let mut text = String::with_capacity(length.0);
-        self.write(&mut text).expect("a string takes any text");
+        self.write(&mut text, data)
+            .expect("a string takes any text");
         text
     }
 
@@ -156,7 +163,7 @@ impl<'a> EventBuilder<'a> {
         Ok(())
     }
 
-    fn write(&self, out: &mut impl Write) -> fmt::Result {
+    fn write(&self, out: &mut impl Write, data: Data) -> fmt::Result {
         for text in self.comments.iter() {
             write_lines(out, ": ", text)?;
         }
@@ -170,10 +177,20 @@ impl<'a> EventBuilder<'a> {
             write_retry(out, delay)?;
         }
         for text in self.data.iter() {
-            write_lines(out, DATA, text)?;
+            match data {
+                Data::Line => write_line(out, DATA, text)?,
+                Data::Lines => write_lines(out, DATA, text)?,
+            }
         }
         Ok(())
     }
+}
+
+/// Whether some data is more than one line. Most is not, and then is looked through once.
+#[derive(Clone, Copy)]
+enum Data {
+    Line,
+    Lines,
 }
 
 /// The line that asks clients to wait for `delay` before they reconnect.
