@@ -58,9 +58,11 @@
 //! once. An idle subscriber has less than 300 bytes of memory beside its own future.
 
 mod builder;
+mod chain;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cursor;
+mod deliveries;
 mod delivery;
 mod follow;
 mod following;
@@ -82,7 +84,9 @@ use tokio::time::Instant;
 
 pub use self::{
     builder::FeedBuilder,
+    chain::{Delivering, Publisher},
     cursor::{Cursor, Epoch, InvalidCursor},
+    deliveries::Deliveries,
     delivery::{Delivery, Published},
     follow::{Finished, Follow, Lag},
     following::Following,
@@ -135,14 +139,22 @@ impl Feed {
     ///
     /// When the client has got all that there will be, and should not come back: to be answered
     /// with 204.
-    pub fn follow(&self, mut follow: Follow) -> Result<EventStream<Following>, Finished> {
-        let on_gap = follow.on_gap.take();
-        let subscription = self.subscribe(follow);
-        if subscription.is_finished() {
+    pub fn follow(&self, follow: Follow) -> Result<EventStream<Following>, Finished> {
+        let following = Following::new(self.deliveries(follow)?);
+        Ok(EventStream::following(following, Following::end))
+    }
+
+    /// What there is for one client, to be sent in another format than an event stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`](Self::follow).
+    pub fn deliveries(&self, follow: Follow) -> Result<Deliveries, Finished> {
+        let deliveries = Deliveries::new(follow, |follow| self.subscribe(follow));
+        if deliveries.is_finished() {
             return Err(Finished(()));
         }
-        let following = Following::new(subscription, on_gap);
-        Ok(EventStream::following(following, Following::end))
+        Ok(deliveries)
     }
 
     /// The events for a follower in this process.

@@ -1,5 +1,6 @@
 //! Feeds: one log, many followers.
 
+mod chain;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod cost;
