@@ -64,6 +64,7 @@ pub mod conformance;
 mod cursor;
 mod deliveries;
 mod delivery;
+mod encoding;
 mod follow;
 mod following;
 mod gap;
@@ -88,6 +89,7 @@ pub use self::{
     cursor::{Cursor, Epoch, InvalidCursor},
     deliveries::Deliveries,
     delivery::{Delivery, Published},
+    encoding::{JsonRecords, Lagged},
     follow::{Finished, Follow, Lag},
     following::Following,
     gap::{Gap, Reason},

@@ -5,6 +5,7 @@ mod chain;
 mod conformance;
 mod cost;
 mod cursor;
+mod encoding;
 mod finish;
 mod gap;
 mod lag;

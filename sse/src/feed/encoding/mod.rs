@@ -1,0 +1,6 @@
+//! Feeds in other formats than an event stream, with the same cursors.
+
+mod json;
+mod records;
+
+pub use self::records::{JsonRecords, Lagged};
