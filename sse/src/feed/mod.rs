@@ -71,6 +71,7 @@ mod gap;
 mod log;
 mod memory;
 mod publish;
+mod run;
 #[cfg(all(test, loom))]
 #[path = "../../tests/schedules/mod.rs"]
 mod schedules;
@@ -95,6 +96,7 @@ pub use self::{
     gap::{Gap, Reason},
     log::{Log, Page},
     publish::{InvalidKey, Publish},
+    run::Run,
     subscription::Subscription,
     topic::{InvalidTopic, Topic},
     topics::Topics,

@@ -12,6 +12,7 @@ mod lag;
 mod model;
 mod publish;
 mod retention;
+mod run;
 mod start;
 mod stress;
 mod topics;
