@@ -10,8 +10,8 @@ use futures_core::Stream;
 use peristyle_core::{BoxError, BoxFuture, Chain, End};
 
 use super::{
-    Delivering, Delivery, Follow, Gap, Published, Subscription, chain::deliver, follow::OnGap,
-    subscription::stamped,
+    Cursor, Delivering, Delivery, Follow, Gap, Published, Subscription, chain::deliver,
+    follow::OnGap, subscription::stamped,
 };
 
 /// After how many events in a row that were withheld the client's cursor is moved: so many it gets
@@ -57,6 +57,12 @@ impl Deliveries {
     pub fn end(&self) -> Option<End> {
         let failed = self.failed.then_some(End::Failed);
         failed.or_else(|| self.subscription.end())
+    }
+
+    /// The position up to which nothing is left to say; `None` while something is being said.
+    pub(super) fn settled(&self) -> Option<Cursor> {
+        let settled = self.next.is_none();
+        settled.then(|| self.subscription.cursor())
     }
 
     pub(super) fn is_finished(&self) -> bool {

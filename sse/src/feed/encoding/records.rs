@@ -113,7 +113,7 @@ impl Stream for JsonRecords {
 /// A client was so slow that the log does not keep what it has yet to get: see
 /// [`Lag::Resume`](crate::feed::Lag::Resume).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Lagged(());
+pub struct Lagged(pub(super) ());
 
 impl fmt::Display for Lagged {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,6 +10,7 @@ mod finish;
 mod gap;
 mod lag;
 mod model;
+mod page;
 mod publish;
 mod retention;
 mod run;

@@ -28,14 +28,14 @@ fn only(name: &'static str) -> Link<Delivering> {
 
 /// A stage that waits until told, and counts how often it was cancelled.
 #[derive(Clone, Default)]
-struct Gate {
+pub(super) struct Gate {
     waiting: Arc<Mutex<Vec<oneshot::Sender<()>>>>,
     cancelled: Arc<AtomicUsize>,
 }
 
 impl Gate {
     /// Those who wait, to be told.
-    fn waiting(&self) -> Vec<oneshot::Sender<()>> {
+    pub(super) fn waiting(&self) -> Vec<oneshot::Sender<()>> {
         std::mem::take(&mut *self.waiting.lock().expect("no panic"))
     }
 
