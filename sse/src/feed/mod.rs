@@ -50,6 +50,14 @@
 //! A subscriber that has got no event yet has no cursor: coming back, it starts as a newcomer does.
 //! [`Follow::first`] gives it a cursor at once.
 //!
+//! # What else there is
+//!
+//! A [`Publisher`] publishes through a chain of interceptors, which checks and completes events. A
+//! subscriber's own chain, [`Follow::on_deliver`], filters and changes what is sent to it alone.
+//! [`Feed::deliveries`] is the feed for other formats than an event stream, with the same cursors:
+//! [lines](Deliveries::ndjson) of JSON, [pages](Deliveries::page) for long polling, and whatever else
+//! is made of a `Stream`. A [`Run`] publishes what one piece of work has to say, and how it ended.
+//!
 //! # What it costs
 //!
 //! Publishing takes one lock, and wakes those whose topics the event has: followers of topics by

@@ -79,7 +79,7 @@ fn whatever_the_text_it_is_read_back() {
 
 #[test]
 fn an_event_larger_than_a_reader_takes_by_default_is_a_line() {
-    let data = "x".repeat(3 << 20);
+    let data = "x".repeat(9 << 20);
     let feed = feed();
     feed.publish(Event::data(&data));
     let records = take(&mut lines(&feed, Follow::earliest()));

@@ -1,6 +1,7 @@
 //! Chains on the way in and on the way out, promise H20.
 
 mod deliver;
+mod model;
 mod publish;
 
 use std::sync::{
