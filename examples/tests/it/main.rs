@@ -2,6 +2,7 @@
 
 mod binary;
 mod browser;
+mod build_log;
 mod csv_export;
 mod cut_off;
 mod errors;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Cursor, Gap, Topic, publish::Keys};
 use crate::Event;
 
-/// What a [`Subscription`](super::Subscription) gives next.
+/// What a [`Subscription`](super::Subscription) or [`Deliveries`](super::Deliveries) give next.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Delivery {
@@ -13,6 +13,25 @@ pub enum Delivery {
     Event(Published),
     /// Events may be missing before the next.
     Gap(Gap),
+    /// The events after the one before this, up to and with the one at this position, were withheld
+    /// by a [chain](super::Follow::on_deliver). A [`Subscription`](super::Subscription) has none.
+    Withheld(Cursor),
+}
+
+impl Delivery {
+    /// What says so in an event stream: the event, the [gap](Gap::to_event), or nothing but an id,
+    /// which moves the client's cursor (WHATWG HTML §9.2.6, "dispatch the event").
+    #[expect(clippy::missing_panics_doc, reason = "a cursor is always a valid id")]
+    pub fn into_event(self) -> Event {
+        match self {
+            Self::Event(event) => event.into_event(),
+            Self::Gap(gap) => gap.to_event(),
+            Self::Withheld(cursor) => Event::builder()
+                .id(&cursor.to_string())
+                .build()
+                .expect("a cursor has nothing that is refused"),
+        }
+    }
 }
 
 /// An event of a feed; clones share it.

@@ -2,10 +2,10 @@
 
 use std::{error::Error, fmt, future::Future, sync::Arc};
 
-use peristyle_core::{BoxError, BoxFuture};
+use peristyle_core::{BoxError, BoxFuture, Chain};
 use tokio::time::Instant;
 
-use super::{Cursor, Gap, Topics};
+use super::{Cursor, Delivering, Gap, Topics};
 use crate::Event;
 
 /// How a subscriber follows a [`Feed`](super::Feed).
@@ -29,6 +29,7 @@ pub struct Follow {
     pub(super) lag: Lag,
     pub(super) first: Option<Event>,
     pub(super) on_gap: Option<OnGap>,
+    pub(super) on_deliver: Option<Chain<Delivering>>,
 }
 
 /// What takes the place of a gap.
@@ -111,7 +112,8 @@ impl Follow {
     }
 
     /// Sends the event that `f` makes in place of a gap: the state of things, after which nothing
-    /// is missing. For [`Feed::follow`](super::Feed::follow) only.
+    /// is missing. For [`Feed::follow`](super::Feed::follow) and
+    /// [`Feed::deliveries`](super::Feed::deliveries) only.
     ///
     /// The position is taken before `f` is called, and is the [`to`](Gap::to) of its gap: what is
     /// published meanwhile follows. An error ends the stream with it.
@@ -135,6 +137,7 @@ impl Follow {
             lag: Lag::default(),
             first: None,
             on_gap: None,
+            on_deliver: None,
         }
     }
 }

@@ -66,17 +66,21 @@ impl Gap {
     /// The event that says so.
     #[expect(clippy::missing_panics_doc, reason = "a cursor is always a valid id")]
     pub fn to_event(&self) -> Event {
+        let (to, data) = (self.to.to_string(), self.to_json());
+        Event::builder()
+            .event("gap")
+            .id(&to)
+            .data(&data)
+            .build()
+            .expect("neither the name nor a cursor has what is refused")
+    }
+
+    pub(super) fn to_json(self) -> String {
         let from = match self.from {
             Some(from) => format!("\"{from}\""),
             None => "null".to_owned(),
         };
         let (to, reason) = (self.to, self.reason);
-        let data = format!(r#"{{"from":{from},"to":"{to}","reason":"{reason}"}}"#);
-        Event::builder()
-            .event("gap")
-            .id(&to.to_string())
-            .data(&data)
-            .build()
-            .expect("neither the name nor a cursor has what is refused")
+        format!(r#"{{"from":{from},"to":"{to}","reason":"{reason}"}}"#)
     }
 }

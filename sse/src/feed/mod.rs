@@ -50,6 +50,14 @@
 //! A subscriber that has got no event yet has no cursor: coming back, it starts as a newcomer does.
 //! [`Follow::first`] gives it a cursor at once.
 //!
+//! # What else there is
+//!
+//! A [`Publisher`] publishes through a chain of interceptors, which checks and completes events. A
+//! subscriber's own chain, [`Follow::on_deliver`], filters and changes what is sent to it alone.
+//! [`Feed::deliveries`] is the feed for other formats than an event stream, with the same cursors:
+//! [lines](Deliveries::ndjson) of JSON, [pages](Deliveries::page) for long polling, and whatever else
+//! is made of a `Stream`. A [`Run`] publishes what one piece of work has to say, and how it ended.
+//!
 //! # What it costs
 //!
 //! Publishing takes one lock, and wakes those whose topics the event has: followers of topics by
@@ -58,16 +66,20 @@
 //! once. An idle subscriber has less than 300 bytes of memory beside its own future.
 
 mod builder;
+mod chain;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod cursor;
+mod deliveries;
 mod delivery;
+mod encoding;
 mod follow;
 mod following;
 mod gap;
 mod log;
 mod memory;
 mod publish;
+mod run;
 #[cfg(all(test, loom))]
 #[path = "../../tests/schedules/mod.rs"]
 mod schedules;
@@ -82,13 +94,17 @@ use tokio::time::Instant;
 
 pub use self::{
     builder::FeedBuilder,
+    chain::{Delivering, Publisher},
     cursor::{Cursor, Epoch, InvalidCursor},
+    deliveries::Deliveries,
     delivery::{Delivery, Published},
+    encoding::{JsonRecords, Lagged},
     follow::{Finished, Follow, Lag},
     following::Following,
     gap::{Gap, Reason},
     log::{Log, Page},
     publish::{InvalidKey, Publish},
+    run::Run,
     subscription::Subscription,
     topic::{InvalidTopic, Topic},
     topics::Topics,
@@ -135,14 +151,22 @@ impl Feed {
     ///
     /// When the client has got all that there will be, and should not come back: to be answered
     /// with 204.
-    pub fn follow(&self, mut follow: Follow) -> Result<EventStream<Following>, Finished> {
-        let on_gap = follow.on_gap.take();
-        let subscription = self.subscribe(follow);
-        if subscription.is_finished() {
+    pub fn follow(&self, follow: Follow) -> Result<EventStream<Following>, Finished> {
+        let following = Following::new(self.deliveries(follow)?);
+        Ok(EventStream::following(following, Following::end))
+    }
+
+    /// What there is for one client, to be sent in another format than an event stream.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`](Self::follow).
+    pub fn deliveries(&self, follow: Follow) -> Result<Deliveries, Finished> {
+        let deliveries = Deliveries::new(follow, |follow| self.subscribe(follow));
+        if deliveries.is_finished() {
             return Err(Finished(()));
         }
-        let following = Following::new(subscription, on_gap);
-        Ok(EventStream::following(following, Following::end))
+        Ok(deliveries)
     }
 
     /// The events for a follower in this process.

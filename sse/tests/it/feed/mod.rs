@@ -1,15 +1,19 @@
 //! Feeds: one log, many followers.
 
+mod chain;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod cost;
 mod cursor;
+mod encoding;
 mod finish;
 mod gap;
 mod lag;
 mod model;
+mod page;
 mod publish;
 mod retention;
+mod run;
 mod start;
 mod stress;
 mod topics;
