@@ -202,13 +202,13 @@ impl<S> EventStream<S> {
         response
     }
 
-    /// The source says why it is over.
-    pub(crate) fn following<E>(source: S, over: fn(&S) -> End) -> Self
+    /// The source says why it is over, and is told why the stream is.
+    pub(crate) fn following<E>(source: S, over: fn(&S) -> End, close: fn(Pin<&mut S>, End)) -> Self
     where
         S: Stream<Item = Result<Event, E>>,
         E: Into<BoxError>,
     {
-        let mut stream = Self::new(source);
+        let mut stream = Self::with_close(source, close);
         stream.body.over = over;
         stream
     }

@@ -1,11 +1,11 @@
 //! Where a subscriber starts, what it asks for, and what happens when it is slow.
 
-use std::{error::Error, fmt, future::Future, sync::Arc};
+use std::{any::Any, error::Error, fmt, future::Future, sync::Arc};
 
 use peristyle_core::{BoxError, BoxFuture};
 use tokio::time::Instant;
 
-use super::{Cursor, Gap, Topics};
+use super::{Cursor, Gap, Topics, peer::Principal};
 use crate::Event;
 
 /// How a subscriber follows a [`Feed`](super::Feed).
@@ -29,6 +29,7 @@ pub struct Follow {
     pub(super) lag: Lag,
     pub(super) first: Option<Event>,
     pub(super) on_gap: Option<OnGap>,
+    pub(super) principal: Option<Principal>,
 }
 
 /// What takes the place of a gap.
@@ -110,6 +111,16 @@ impl Follow {
         self
     }
 
+    /// Who it is, in a type of the program's own: a user's name, a session, an `Arc` of either. Default
+    /// is nobody.
+    ///
+    /// It is there for [`Feed::presence`](super::Feed::presence), and for those who are told of who
+    /// [joins](super::FeedBuilder::on_join) and leaves. Clones of this share it.
+    pub fn principal(mut self, principal: impl Any + Send + Sync) -> Self {
+        self.principal = Some(Principal::new(principal));
+        self
+    }
+
     /// Sends the event that `f` makes in place of a gap: the state of things, after which nothing
     /// is missing. For [`Feed::follow`](super::Feed::follow) only.
     ///
@@ -135,6 +146,7 @@ impl Follow {
             lag: Lag::default(),
             first: None,
             on_gap: None,
+            principal: None,
         }
     }
 }

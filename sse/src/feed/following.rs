@@ -34,6 +34,11 @@ impl Following {
         self.subscription.end().unwrap_or(End::Finished)
     }
 
+    /// The stream is over, for this reason.
+    pub(super) fn close(mut self: Pin<&mut Self>, why: End) {
+        self.subscription.leave(why);
+    }
+
     /// The event in place of a gap, unless the application has one that takes time.
     fn fill(&mut self, mut gap: Gap) -> Option<Event> {
         let Some(on_gap) = &self.on_gap else {

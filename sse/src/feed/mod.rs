@@ -44,6 +44,8 @@
 //!   meanwhile.
 //! - *Honest gaps*: where events it asked for are no longer in the log, it is told before it gets
 //!   any other; see [`Gap`].
+//! - *One end*: a subscriber ends for exactly one [reason](peristyle_core::End), which everyone is told
+//!   once.
 //! - *Bounds*: the log has three; see [`FeedBuilder`]. A subscriber costs its place, and nobody
 //!   waits for it; see [`Lag`] for what happens when it is too slow.
 //!
@@ -67,6 +69,7 @@ mod following;
 mod gap;
 mod log;
 mod memory;
+mod peer;
 mod publish;
 #[cfg(all(test, loom))]
 #[path = "../../tests/schedules/mod.rs"]
@@ -88,6 +91,7 @@ pub use self::{
     following::Following,
     gap::{Gap, Reason},
     log::{Log, Page},
+    peer::{Peer, Presence},
     publish::{InvalidKey, Publish},
     subscription::Subscription,
     topic::{InvalidTopic, Topic},
@@ -95,6 +99,7 @@ pub use self::{
 };
 use self::{
     memory::{Place, Prepared, Retention, State},
+    peer::Hooks,
     sync::{Arc, Mutex, MutexGuard},
 };
 use crate::{Event, EventStream};
@@ -137,17 +142,24 @@ impl Feed {
     /// with 204.
     pub fn follow(&self, mut follow: Follow) -> Result<EventStream<Following>, Finished> {
         let on_gap = follow.on_gap.take();
-        let subscription = self.subscribe(follow);
+        let mut subscription = Subscription::new(&self.0, follow);
         if subscription.is_finished() {
             return Err(Finished(()));
         }
+        subscription.join();
         let following = Following::new(subscription, on_gap);
-        Ok(EventStream::following(following, Following::end))
+        Ok(EventStream::following(
+            following,
+            Following::end,
+            Following::close,
+        ))
     }
 
     /// The events for a follower in this process.
     pub fn subscribe(&self, follow: Follow) -> Subscription {
-        Subscription::new(&self.0, follow)
+        let mut subscription = Subscription::new(&self.0, follow);
+        subscription.join();
+        subscription
     }
 
     /// The position of the newest event, or of the next one's place if there was none yet.
@@ -173,14 +185,21 @@ impl Feed {
         (cursor, f().await)
     }
 
+    /// Who follows this topic now: by its name, by a pattern, or with all others.
+    ///
+    /// It looks at each of them while nobody publishes, and at every other that follows by pattern.
+    pub fn presence(&self, topic: &Topic) -> Presence {
+        self.0.lock().presence(topic)
+    }
+
     /// How much the log holds, and for how many.
     pub fn stats(&self) -> Stats {
         self.0.lock().stats()
     }
 
-    fn with(epoch: Epoch, retention: Retention) -> Self {
-        let state = State::new(epoch, retention);
-        Self(Arc::new(Shared(Mutex::new(state))))
+    fn with(epoch: Epoch, retention: Retention, hooks: Hooks) -> Self {
+        let state = Mutex::new(State::new(epoch, retention));
+        Self(Arc::new(Shared { state, hooks }))
     }
 }
 
@@ -214,11 +233,14 @@ pub struct Stats {
     pub subscribers: usize,
 }
 
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    hooks: Hooks,
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, prepared: Prepared) -> Cursor {

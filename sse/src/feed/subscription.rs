@@ -11,7 +11,7 @@ use futures_core::Stream;
 use peristyle_core::End;
 
 use super::{
-    Cursor, Delivery, Follow, Gap, Published, Shared,
+    Cursor, Delivery, Follow, Gap, Peer, Published, Shared,
     memory::{Batch, Place, Turn},
     sync::Arc,
 };
@@ -39,12 +39,16 @@ pub struct Subscription {
     cursor: Option<Cursor>,
     /// There was nothing more the last time, so that the next may have to wait.
     waits: bool,
+    /// For those who are told when it leaves, once it has joined.
+    peer: Option<Box<Peer>>,
+    /// It has left.
     end: Option<End>,
 }
 
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>, mut follow: Follow) -> Self {
         let first = follow.first.take();
+        let peer = shared.hooks.peer(&follow);
         Self {
             place: shared.enter(follow),
             shared: Arc::clone(shared),
@@ -52,7 +56,16 @@ impl Subscription {
             rest: Vec::new().into_iter(),
             cursor: None,
             waits: false,
+            peer,
             end: None,
+        }
+    }
+
+    /// Counts it among those who are present. One that has not joined leaves without a word.
+    pub(super) fn join(&mut self) {
+        self.shared.lock().join(self.place.id);
+        if let Some(peer) = &self.peer {
+            self.shared.hooks.joined(peer);
         }
     }
 
@@ -64,7 +77,7 @@ impl Subscription {
             .unwrap_or_else(|| self.shared.lock().cursor(self.place.position))
     }
 
-    /// Why it ended: [`End::Finished`] or [`End::Lagged`]. `None` while it has not.
+    /// Why it ended; `None` while it has not.
     pub fn end(&self) -> Option<End> {
         self.end
     }
@@ -83,11 +96,11 @@ impl Subscription {
     }
 
     pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
-        if let Some(event) = self.rest.next() {
-            return self.give(event);
-        }
         if self.end.is_some() {
             return Poll::Ready(None);
+        }
+        if let Some(event) = self.rest.next() {
+            return self.give(event);
         }
         if let Some(event) = self.take_first() {
             return self.give(event);
@@ -147,8 +160,22 @@ impl Subscription {
     }
 
     fn ended(&mut self, why: End) -> Poll<Option<Delivery>> {
-        self.end = Some(why);
+        self.leave(why);
         Poll::Ready(None)
+    }
+
+    /// Only the first reason counts.
+    pub(super) fn leave(&mut self, why: End) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(why);
+        let left = self.shared.lock().leave(self.place.id);
+        let joined = left.present;
+        drop(left);
+        if let Some(peer) = self.peer.take().filter(|_| joined) {
+            self.shared.hooks.left(&peer, why);
+        }
     }
 
     /// After the gap, if there is one.
@@ -182,8 +209,7 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let left = self.shared.lock().leave(self.place.id);
-        drop(left);
+        self.leave(End::PeerLeft);
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{
     Batch, Entry, Id, Place, State,
     batch::MAX_EVENTS,
-    subscribers::{Interest, Wait},
+    subscribers::{Interest, Subscriber, Wait},
 };
 use crate::feed::{Cursor, Gap, Lag, Reason};
 
@@ -85,8 +85,8 @@ impl State {
         self.cursor(place.position)
     }
 
-    /// The waker that is left is for the caller to drop, once nobody waits for the log.
-    pub(in crate::feed) fn leave(&mut self, id: Id) -> Option<Waker> {
+    /// Who left is for the caller to drop, once nobody waits for the log.
+    pub(in crate::feed) fn leave(&mut self, id: Id) -> Subscriber {
         self.subscribers.remove(id, &mut self.index)
     }
 

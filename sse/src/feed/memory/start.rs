@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::{Id, State, subscribers::Interest};
 use crate::feed::{
-    Cursor, Lag, Reason,
+    Cursor, Lag, Presence, Reason, Topic,
     follow::{Follow, Start},
 };
 
@@ -24,7 +24,9 @@ impl State {
     pub(in crate::feed) fn enter(&mut self, follow: Follow, now: Instant) -> Place {
         self.evict_old(now);
         let choice = follow.topics.into_choice();
-        let id = self.subscribers.insert(choice, &mut self.index);
+        let id = self
+            .subscribers
+            .insert(choice, follow.principal, &mut self.index);
         let lag = follow.lag;
         let (position, gap) = self.start(follow.start, id, lag);
         Place {
@@ -33,6 +35,15 @@ impl State {
             lag,
             gap,
         }
+    }
+
+    /// Counts the subscriber among those who are present.
+    pub(in crate::feed) fn join(&mut self, id: Id) {
+        self.subscribers.join(id);
+    }
+
+    pub(in crate::feed) fn presence(&self, topic: &Topic) -> Presence {
+        self.subscribers.presence(&self.index, topic)
     }
 
     fn start(&self, start: Start, id: Id, lag: Lag) -> (u64, Option<(Option<Cursor>, Reason)>) {

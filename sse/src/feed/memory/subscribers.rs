@@ -6,7 +6,11 @@ use super::{
     index::Index,
     slab::{Id, Slab},
 };
-use crate::feed::topics::{Choice, Pattern, matches_any};
+use crate::feed::{
+    Presence, Topic,
+    peer::Principal,
+    topics::{Choice, Pattern, matches_any},
+};
 
 /// Every subscriber, by number.
 #[derive(Debug, Default)]
@@ -14,12 +18,16 @@ pub(super) struct Subscribers {
     all: Slab<Subscriber>,
     /// Those who are not found through a topic.
     general: BTreeSet<Id>,
+    present: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Subscriber {
+pub(in crate::feed) struct Subscriber {
     pub(super) interest: Interest,
     pub(super) wait: Wait,
+    /// It has joined.
+    pub(in crate::feed) present: bool,
+    principal: Option<Principal>,
 }
 
 /// [`Topics`](crate::feed::Topics), with the names looked up.
@@ -49,14 +57,27 @@ impl Subscribers {
         self.all.get_mut(id)
     }
 
+    /// How many are present.
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.present
     }
 
-    pub(super) fn insert(&mut self, choice: Choice, index: &mut Index) -> Id {
+    pub(super) fn join(&mut self, id: Id) {
+        self.all.get_mut(id).present = true;
+        self.present += 1;
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        choice: Choice,
+        principal: Option<Principal>,
+        index: &mut Index,
+    ) -> Id {
         let id = self.all.insert(Subscriber {
             interest: Interest::All,
             wait: Wait::Reading,
+            present: false,
+            principal,
         });
         let interest = match choice {
             Choice::All => Interest::All,
@@ -73,7 +94,7 @@ impl Subscribers {
         id
     }
 
-    pub(super) fn remove(&mut self, id: Id, index: &mut Index) -> Option<Waker> {
+    pub(super) fn remove(&mut self, id: Id, index: &mut Index) -> Subscriber {
         let subscriber = self.all.remove(id);
         match &subscriber.interest {
             Interest::Topics(topics) => topics.iter().for_each(|topic| index.leave(*topic, id)),
@@ -81,10 +102,23 @@ impl Subscribers {
                 self.general.remove(&id);
             }
         }
-        match subscriber.wait {
-            Wait::Armed(waker) => Some(waker),
-            Wait::Reading | Wait::Woken(_) => None,
+        self.present -= usize::from(subscriber.present);
+        subscriber
+    }
+
+    /// Those who are present and get the events of this topic.
+    pub(super) fn presence(&self, index: &Index, topic: &Topic) -> Presence {
+        let mut presence = Presence::default();
+        let indexed = index.find(topic);
+        let by_name = indexed.into_iter().flat_map(|topic| &topic.followers);
+        for id in by_name {
+            self.all.get(*id).appear(&mut presence);
         }
+        let general = self.general.iter().map(|id| self.all.get(*id));
+        for subscriber in general.filter(|it| it.interest.includes(Some(topic))) {
+            subscriber.appear(&mut presence);
+        }
+        presence
     }
 
     /// Those who wait for an event like this one, which is the newest.
@@ -113,6 +147,13 @@ impl Subscribers {
 }
 
 impl Subscriber {
+    fn appear(&self, presence: &mut Presence) {
+        if self.present {
+            presence.followers += 1;
+            presence.principals.extend(self.principal.clone());
+        }
+    }
+
     fn wake(&mut self, offset: u64) -> Option<Waker> {
         if !matches!(self.wait, Wait::Armed(_)) {
             return None;

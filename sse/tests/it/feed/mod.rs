@@ -8,6 +8,7 @@ mod finish;
 mod gap;
 mod lag;
 mod model;
+mod presence;
 mod publish;
 mod retention;
 mod start;
