@@ -45,7 +45,7 @@ pin_project! {
         pub(crate) error_event: Option<Event>,
         opened: bool,
         // When the stream ends whatever the source does, and why.
-        limit: Option<(Instant, End)>,
+        pub(crate) limit: Option<(Instant, End)>,
         #[pin]
         alarm: Alarm,
         // The error to give out after the end.

@@ -11,6 +11,7 @@ use peristyle_core::{
     BoxError, Control, End, IntoOutcome,
     channel::{self, Produced, Receiver, Sender},
 };
+use tokio::time::Instant;
 
 use crate::{Drain, Event, EventBody, KeepAlive};
 
@@ -211,6 +212,12 @@ impl<S> EventStream<S> {
         let mut stream = Self::with_close(source, close);
         stream.body.over = over;
         stream
+    }
+
+    /// Whatever the source does.
+    pub(crate) fn end_at(mut self, at: Instant, why: End) -> Self {
+        self.body.limit = Some((at, why));
+        self
     }
 
     fn with_close(source: S, close: fn(Pin<&mut S>, End)) -> Self {

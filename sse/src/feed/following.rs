@@ -66,6 +66,10 @@ impl Stream for Following {
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         loop {
+            // Whoever makes the snapshot does not know who may have it.
+            if self.snapshot.is_some() && self.subscription.poll_revoked(cx).is_ready() {
+                return Poll::Ready(None);
+            }
             if let Some(event) = ready!(self.poll_snapshot(cx)) {
                 return Poll::Ready(Some(event));
             }

@@ -79,8 +79,9 @@ mod sync;
 mod topic;
 mod topics;
 
-use std::{fmt, future::Future, sync::PoisonError};
+use std::{any::Any, fmt, future::Future, sync::PoisonError};
 
+use peristyle_core::End;
 use tokio::time::Instant;
 
 pub use self::{
@@ -98,9 +99,9 @@ pub use self::{
     topics::Topics,
 };
 use self::{
-    memory::{Place, Prepared, Retention, State},
-    peer::Hooks,
-    sync::{Arc, Mutex, MutexGuard},
+    memory::{Id, Place, Prepared, Retention, State},
+    peer::{Hooks, Principal},
+    sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering},
 };
 use crate::{Event, EventStream};
 
@@ -142,22 +143,24 @@ impl Feed {
     /// with 204.
     pub fn follow(&self, mut follow: Follow) -> Result<EventStream<Following>, Finished> {
         let on_gap = follow.on_gap.take();
-        let mut subscription = Subscription::new(&self.0, follow);
+        // The stream has a timer.
+        let expires = follow.expires.take();
+        let subscription = Subscription::new(&self.0, follow);
         if subscription.is_finished() {
             return Err(Finished(()));
         }
         subscription.join();
         let following = Following::new(subscription, on_gap);
-        Ok(EventStream::following(
-            following,
-            Following::end,
-            Following::close,
-        ))
+        let mut stream = EventStream::following(following, Following::end, Following::close);
+        if let Some(at) = expires {
+            stream = stream.end_at(at, End::Expired);
+        }
+        Ok(stream)
     }
 
     /// The events for a follower in this process.
     pub fn subscribe(&self, follow: Follow) -> Subscription {
-        let mut subscription = Subscription::new(&self.0, follow);
+        let subscription = Subscription::new(&self.0, follow);
         subscription.join();
         subscription
     }
@@ -192,6 +195,39 @@ impl Feed {
         self.0.lock().presence(topic)
     }
 
+    /// Ends the subscribers whose principal is a `T` for which `f` is true, with
+    /// [`End::Revoked`], and returns how many.
+    ///
+    /// Once it has returned they are given nothing more; a piece of a response that was given before
+    /// may be on its way. Each leaves when it is next polled, for which it is woken, or dropped.
+    ///
+    /// Who comes afterwards is no concern of it: first see to it that the newcomer is refused, then
+    /// revoke. A request that was let in before, and follows after, is caught by neither; give it a
+    /// [time](Follow::expires_at), or a [filter](Follow::filter) that looks again.
+    ///
+    /// ```
+    /// use peristyle_sse::feed::{Feed, Follow};
+    ///
+    /// struct User {
+    ///     name: &'static str,
+    /// }
+    ///
+    /// let feed = Feed::new();
+    /// let ann = feed.subscribe(Follow::live().principal(User { name: "ann" }));
+    /// let bob = feed.subscribe(Follow::live().principal(User { name: "bob" }));
+    /// assert_eq!(feed.revoke(|user: &User| user.name == "bob"), 1);
+    /// # drop((ann, bob));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When `f` does; then nobody is revoked. No lock is held while it runs.
+    pub fn revoke<T: Any>(&self, f: impl Fn(&T) -> bool) -> usize {
+        let mut peers = self.0.lock().principals();
+        peers.retain(|(_, principal)| principal.get().is_some_and(&f));
+        self.0.revoke(&peers)
+    }
+
     /// How much the log holds, and for how many.
     pub fn stats(&self) -> Stats {
         self.0.lock().stats()
@@ -199,7 +235,11 @@ impl Feed {
 
     fn with(epoch: Epoch, retention: Retention, hooks: Hooks) -> Self {
         let state = Mutex::new(State::new(epoch, retention));
-        Self(Arc::new(Shared { state, hooks }))
+        Self(Arc::new(Shared {
+            state,
+            hooks,
+            revocations: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -236,6 +276,8 @@ pub struct Stats {
 struct Shared {
     state: Mutex<State>,
     hooks: Hooks,
+    /// How often somebody was revoked: who has seen this many is not one of them.
+    revocations: AtomicU64,
 }
 
 impl Shared {
@@ -250,6 +292,22 @@ impl Shared {
             waker.wake();
         }
         cursor
+    }
+
+    /// Marks them, and returns how many there were.
+    fn revoke(&self, revoked: &[(Id, Principal)]) -> usize {
+        if revoked.is_empty() {
+            return 0;
+        }
+        let mut log = self.lock();
+        let (count, wakers) = log.revoke(revoked);
+        // Before it can be seen that anyone is marked.
+        self.revocations.fetch_add(1, Ordering::Release);
+        drop(log);
+        for waker in wakers {
+            waker.wake();
+        }
+        count
     }
 
     fn enter(&self, follow: Follow) -> Place {

@@ -15,6 +15,10 @@ impl Principal {
         Self(Arc::new(principal))
     }
 
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// `None` when it is of another type.
     pub(super) fn get<T: Any>(&self) -> Option<&T> {
         self.0.downcast_ref()

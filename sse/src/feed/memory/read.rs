@@ -25,6 +25,7 @@ pub(in crate::feed) enum Turn {
     Idle,
     /// The waker will be woken.
     Armed,
+    Revoked,
     Finished,
     Lagged,
 }
@@ -37,6 +38,9 @@ impl State {
         waker: &mut Option<Waker>,
         batch: &mut Batch,
     ) -> Turn {
+        if self.is_revoked(place.id) {
+            return Turn::Revoked;
+        }
         self.pass_over(place);
         if place.position < self.tip() || place.gap.is_some() {
             if let Some(turn) = self.advance(place, batch) {
@@ -85,6 +89,20 @@ impl State {
         self.cursor(place.position)
     }
 
+    pub(in crate::feed) fn is_revoked(&self, id: Id) -> bool {
+        self.subscribers.get(id).revoked
+    }
+
+    /// Whether it was revoked. If not, takes the waker for when it is. What is in its place afterwards
+    /// is for the caller to drop.
+    pub(in crate::feed) fn watch(&mut self, id: Id, waker: &mut Option<Waker>) -> bool {
+        let subscriber = self.subscribers.get_mut(id);
+        if !subscriber.revoked {
+            subscriber.watch(waker);
+        }
+        subscriber.revoked
+    }
+
     /// Who left is for the caller to drop, once nobody waits for the log.
     pub(in crate::feed) fn leave(&mut self, id: Id) -> Subscriber {
         self.subscribers.remove(id, &mut self.index)
@@ -112,7 +130,7 @@ impl State {
         let tip = self.tip();
         let wait = &mut self.subscribers.get_mut(place.id).wait;
         let passed = match wait {
-            Wait::Reading => return,
+            Wait::Reading | Wait::Elsewhere(_) => return,
             Wait::Armed(_) => tip,
             Wait::Woken(offset) => *offset - 1,
         };

@@ -1,11 +1,14 @@
 //! Where a subscriber starts.
 
+use std::task::Waker;
+
 use tokio::time::Instant;
 
 use super::{Id, State, subscribers::Interest};
 use crate::feed::{
     Cursor, Lag, Presence, Reason, Topic,
     follow::{Follow, Start},
+    peer::Principal,
 };
 
 /// A subscriber's place in the log. It has got, or been told that it misses, all that it asked for
@@ -44,6 +47,16 @@ impl State {
 
     pub(in crate::feed) fn presence(&self, topic: &Topic) -> Presence {
         self.subscribers.presence(&self.index, topic)
+    }
+
+    /// Of those who have one.
+    pub(in crate::feed) fn principals(&self) -> Vec<(Id, Principal)> {
+        self.subscribers.principals()
+    }
+
+    /// How many were not revoked before, and who is to be woken.
+    pub(in crate::feed) fn revoke(&mut self, revoked: &[(Id, Principal)]) -> (usize, Vec<Waker>) {
+        self.subscribers.revoke(revoked)
     }
 
     fn start(&self, start: Start, id: Id, lag: Lag) -> (u64, Option<(Option<Cursor>, Reason)>) {

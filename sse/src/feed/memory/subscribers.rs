@@ -27,6 +27,7 @@ pub(in crate::feed) struct Subscriber {
     pub(super) wait: Wait,
     /// It has joined.
     pub(in crate::feed) present: bool,
+    pub(super) revoked: bool,
     principal: Option<Principal>,
 }
 
@@ -42,6 +43,8 @@ pub(super) enum Interest {
 pub(super) enum Wait {
     /// There may be events for it at any place after its position.
     Reading,
+    /// As when it is reading, but it waits for something else than the log.
+    Elsewhere(Waker),
     /// There are none in the log.
     Armed(Waker),
     /// The first is this one.
@@ -77,6 +80,7 @@ impl Subscribers {
             interest: Interest::All,
             wait: Wait::Reading,
             present: false,
+            revoked: false,
             principal,
         });
         let interest = match choice {
@@ -121,6 +125,29 @@ impl Subscribers {
         presence
     }
 
+    pub(super) fn principals(&self) -> Vec<(Id, Principal)> {
+        let all = self.all.iter();
+        let named = all.filter_map(|(id, it)| Some((id, it.principal.clone()?)));
+        named.collect()
+    }
+
+    /// Those who still are the same. A number may be another's by now, but not the principal's.
+    pub(super) fn revoke(&mut self, revoked: &[(Id, Principal)]) -> (usize, Vec<Waker>) {
+        let mut count = 0;
+        let mut wakers = Vec::new();
+        for (id, principal) in revoked {
+            let Some(subscriber) = self.all.find_mut(*id) else {
+                continue;
+            };
+            let known = subscriber.principal.as_ref();
+            if !subscriber.revoked && known.is_some_and(|known| known.is(principal)) {
+                wakers.extend(subscriber.revoke());
+                count += 1;
+            }
+        }
+        (count, wakers)
+    }
+
     /// Those who wait for an event like this one, which is the newest.
     pub(super) fn wake(&mut self, index: &Index, topic: Option<Id>, offset: u64) -> Vec<Waker> {
         let mut wakers = Vec::new();
@@ -148,7 +175,7 @@ impl Subscribers {
 
 impl Subscriber {
     fn appear(&self, presence: &mut Presence) {
-        if self.present {
+        if self.present && !self.revoked {
             presence.followers += 1;
             presence.principals.extend(self.principal.clone());
         }
@@ -160,7 +187,7 @@ impl Subscriber {
         }
         match mem::replace(&mut self.wait, Wait::Woken(offset)) {
             Wait::Armed(waker) => Some(waker),
-            Wait::Reading | Wait::Woken(_) => None,
+            Wait::Reading | Wait::Elsewhere(_) | Wait::Woken(_) => None,
         }
     }
 
@@ -172,7 +199,32 @@ impl Subscriber {
                     mem::swap(armed, waker);
                 }
             }
-            wait => *wait = waker.take().map_or(Wait::Reading, Wait::Armed),
+            wait => {
+                if let Some(armed) = waker.take() {
+                    *waker = mem::replace(wait, Wait::Armed(armed)).into_waker();
+                }
+            }
+        }
+    }
+
+    /// As [`arm`](Self::arm), but only for what is not in the log.
+    pub(super) fn watch(&mut self, waker: &mut Option<Waker>) {
+        if let Some(watching) = waker.take() {
+            *waker = mem::replace(&mut self.wait, Wait::Elsewhere(watching)).into_waker();
+        }
+    }
+
+    fn revoke(&mut self) -> Option<Waker> {
+        self.revoked = true;
+        mem::replace(&mut self.wait, Wait::Reading).into_waker()
+    }
+}
+
+impl Wait {
+    fn into_waker(self) -> Option<Waker> {
+        match self {
+            Self::Armed(waker) | Self::Elsewhere(waker) => Some(waker),
+            Self::Reading | Self::Woken(_) => None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Feeds: one log, many followers.
 
+mod access;
 #[cfg(feature = "conformance")]
 mod conformance;
 mod cost;
