@@ -69,6 +69,7 @@ mod following;
 mod gap;
 mod log;
 mod memory;
+mod metrics;
 mod peer;
 mod publish;
 #[cfg(all(test, loom))]
@@ -92,6 +93,7 @@ pub use self::{
     following::Following,
     gap::{Gap, Reason},
     log::{Log, Page},
+    metrics::Metrics,
     peer::{Peer, Presence},
     publish::{InvalidKey, Publish},
     subscription::Subscription,
@@ -122,6 +124,8 @@ impl Feed {
 
     /// Puts an event at the end of the log and wakes those who wait for it. Returns its cursor,
     /// which is its id.
+    ///
+    /// At the level `TRACE` it is an event of `tracing`, with the cursor and how many were woken.
     ///
     /// It never waits for a subscriber, and needs none. Whatever the number of publishers, the
     /// order of cursors is the order in which everyone gets the events.
@@ -233,6 +237,11 @@ impl Feed {
         self.0.lock().stats()
     }
 
+    /// What it has done so far. Looks at each subscriber while nobody publishes.
+    pub fn metrics(&self) -> Metrics {
+        self.0.lock().metrics()
+    }
+
     fn with(epoch: Epoch, retention: Retention, hooks: Hooks) -> Self {
         let state = Mutex::new(State::new(epoch, retention));
         Self(Arc::new(Shared {
@@ -288,6 +297,7 @@ impl Shared {
     fn append(&self, prepared: Prepared) -> Cursor {
         let now = Instant::now();
         let (cursor, wakers) = self.lock().append(prepared, now);
+        tracing::trace!(%cursor, woken = wakers.len(), "published an event");
         for waker in wakers {
             waker.wake();
         }

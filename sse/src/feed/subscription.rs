@@ -245,7 +245,7 @@ impl Subscription {
         }
         self.end = Some(why);
         self.rest = Vec::new().into_iter();
-        let left = self.shared.lock().leave(self.place.id);
+        let left = self.shared.lock().leave(self.place.id, why);
         let joined = left.present;
         drop(left);
         if let Some(peer) = self.peer.take().filter(|_| joined) {

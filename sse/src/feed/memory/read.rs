@@ -2,6 +2,7 @@
 
 use std::task::Waker;
 
+use peristyle_core::End;
 use tokio::time::Instant;
 
 use super::{
@@ -38,6 +39,20 @@ impl State {
         waker: &mut Option<Waker>,
         batch: &mut Batch,
     ) -> Turn {
+        let turn = self.next(place, waker, batch);
+        self.subscribers.get_mut(place.id).position = place.position;
+        match turn {
+            Turn::Batch => {
+                self.counters.delivered += batch.len() as u64;
+                self.counters.delivered_bytes += batch.bytes() as u64;
+            }
+            Turn::Gap(_) => self.counters.gaps += 1,
+            _ => {}
+        }
+        turn
+    }
+
+    fn next(&mut self, place: &mut Place, waker: &mut Option<Waker>, batch: &mut Batch) -> Turn {
         if self.is_revoked(place.id) {
             return Turn::Revoked;
         }
@@ -84,8 +99,9 @@ impl State {
     }
 
     /// Leaves out all that there is.
-    pub(in crate::feed) fn skip(&self, place: &mut Place) -> Cursor {
+    pub(in crate::feed) fn skip(&mut self, place: &mut Place) -> Cursor {
         place.position = self.tip();
+        self.subscribers.get_mut(place.id).position = place.position;
         self.cursor(place.position)
     }
 
@@ -104,8 +120,12 @@ impl State {
     }
 
     /// Who left is for the caller to drop, once nobody waits for the log.
-    pub(in crate::feed) fn leave(&mut self, id: Id) -> Subscriber {
-        self.subscribers.remove(id, &mut self.index)
+    pub(in crate::feed) fn leave(&mut self, id: Id, why: End) -> Subscriber {
+        let left = self.subscribers.remove(id, &mut self.index);
+        if left.present {
+            self.counters.ends.count(why);
+        }
+        left
     }
 
     /// At or after the last evicted event that the subscriber asked for: which it was is known for

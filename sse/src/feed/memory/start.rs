@@ -32,6 +32,7 @@ impl State {
             .insert(choice, follow.principal, &mut self.index);
         let lag = follow.lag;
         let (position, gap) = self.start(follow.start, id, lag);
+        self.subscribers.get_mut(id).position = position;
         Place {
             id,
             position,

@@ -28,6 +28,8 @@ pub(in crate::feed) struct Subscriber {
     /// It has joined.
     pub(in crate::feed) present: bool,
     pub(super) revoked: bool,
+    /// Of its place, after its last turn.
+    pub(super) position: u64,
     principal: Option<Principal>,
 }
 
@@ -81,6 +83,7 @@ impl Subscribers {
             wait: Wait::Reading,
             present: false,
             revoked: false,
+            position: 0,
             principal,
         });
         let interest = match choice {
@@ -123,6 +126,12 @@ impl Subscribers {
             subscriber.appear(&mut presence);
         }
         presence
+    }
+
+    /// Of the one that is furthest behind.
+    pub(super) fn lag(&self, tip: u64) -> u64 {
+        let present = self.all.iter().filter(|(_, it)| it.present && !it.revoked);
+        present.map(|(_, it)| it.lag(tip)).max().unwrap_or(0)
     }
 
     pub(super) fn principals(&self) -> Vec<(Id, Principal)> {
@@ -174,6 +183,15 @@ impl Subscribers {
 }
 
 impl Subscriber {
+    fn lag(&self, tip: u64) -> u64 {
+        let position = match self.wait {
+            Wait::Armed(_) => tip,
+            Wait::Woken(offset) => offset - 1,
+            Wait::Reading | Wait::Elsewhere(_) => self.position,
+        };
+        tip - position
+    }
+
     fn appear(&self, presence: &mut Presence) {
         if self.present && !self.revoked {
             presence.followers += 1;

@@ -8,6 +8,7 @@ mod cursor;
 mod finish;
 mod gap;
 mod lag;
+mod metrics;
 mod model;
 mod presence;
 mod publish;
