@@ -31,6 +31,10 @@ pub enum End {
     TooOld,
     /// The client was so slow that what it has yet to get is kept no longer.
     Lagged,
+    /// The program no longer lets the client have the values.
+    Revoked,
+    /// The time for which the client may have the values is over.
+    Expired,
 }
 
 impl End {
@@ -45,6 +49,8 @@ impl End {
             Self::Stalled => "the peer has stalled",
             Self::TooOld => "the stream is too old",
             Self::Lagged => "the peer has fallen behind",
+            Self::Revoked => "access was revoked",
+            Self::Expired => "access has expired",
         }
     }
 }

@@ -14,7 +14,7 @@ use peristyle_core::{BoxError, Controlled, End, Panicked};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use crate::{Drain, Event, KeepAlive, alarm::Alarm, keep_alive::Pulse};
+use crate::{Drain, Event, KeepAlive, alarm::Alarm, event::write_retry, keep_alive::Pulse};
 
 /// What the client reads and drops: the first piece of the body, and the keep-alive.
 const COMMENT: Bytes = Bytes::from_static(b":\n\n");
@@ -45,9 +45,11 @@ pin_project! {
         pub(crate) error_event: Option<Event>,
         opened: bool,
         // When the stream ends whatever the source does, and why.
-        limit: Option<(Instant, End)>,
+        pub(crate) limit: Option<(Instant, End)>,
         #[pin]
         alarm: Alarm,
+        // What the client is told at the end of a drain.
+        parting: Option<Duration>,
         // The error to give out after the end.
         failure: Option<BoxError>,
         // The host had a poll to write out what comes before the error.
@@ -83,6 +85,7 @@ impl<S> EventBody<S> {
             error_event: None,
             opened: false,
             limit: None,
+            parting: None,
             alarm: Alarm::default(),
             failure: None,
             paused: false,
@@ -129,6 +132,10 @@ where
                 Drain::EndNow => return self.end(End::Drained, None, cx),
                 Drain::Last(event) => return self.end(End::Drained, Some(event), cx),
                 Drain::FinishWithin(time) => self.as_mut().end_within(time, End::Drained),
+                Drain::Spread { after, retry } => {
+                    self.as_mut().end_within(after.draw(), End::Drained);
+                    *self.as_mut().project().parting = Some(retry.draw());
+                }
                 Drain::Finish => {}
             }
         }
@@ -243,9 +250,20 @@ impl<S> EventBody<S> {
         cx: &Context<'_>,
     ) -> Poll<Piece> {
         match self.as_mut().close(why) {
-            Ok(()) => Poll::Ready(last.map(|event| Ok(self.write(event)))),
+            Ok(()) => Poll::Ready(match last {
+                Some(event) => Some(Ok(self.write(event))),
+                None => self.parting(why).map(Ok),
+            }),
             Err(panicked) => self.give_up(panicked.into(), cx),
         }
+    }
+
+    /// The delay counts once its line is read (WHATWG HTML §9.2.6).
+    fn parting(self: Pin<&mut Self>, why: End) -> Option<Bytes> {
+        let delay = self.project().parting.take()?;
+        let mut line = String::new();
+        write_retry(&mut line, delay).expect("a string takes any text");
+        (!matches!(why, End::Finished | End::Failed)).then(|| line.into())
     }
 
     fn fail(mut self: Pin<&mut Self>, error: BoxError, cx: &Context<'_>) -> Poll<Piece> {

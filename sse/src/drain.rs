@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Event;
+use crate::{Event, Jitter};
 
 /// What a stream does when its host asks it to end, through the
 /// [`Control`](peristyle_core::Control) of the response.
@@ -22,4 +22,17 @@ pub enum Drain {
     Finish,
     /// Goes on until the source ends, but no longer than this.
     FinishWithin(Duration),
+    /// Goes on for a time of its own, then tells its client to wait for another before it comes back,
+    /// and ends: streams that are drained together end one after another, and their clients come
+    /// back so.
+    ///
+    /// It is told at every end in that time but that of the source, in a `retry:` without an event.
+    /// A host drops what has not ended by its own deadline, without a word: let the longest `after`
+    /// be shorter than that.
+    Spread {
+        /// For how long it goes on.
+        after: Jitter,
+        /// How long its client waits: see [`EventStream::retry`](crate::EventStream::retry).
+        retry: Jitter,
+    },
 }

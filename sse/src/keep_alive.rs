@@ -13,6 +13,9 @@ use tokio::time::Instant;
 /// Each silence is up to 20 % shorter or longer than the period, so that many streams do not write
 /// at the same moment. Every event starts it anew: a busy stream sends no comments.
 ///
+/// A stream has one timer, for whatever it waits for next, in the wheel that all of a tokio runtime
+/// share; an event does not touch it.
+///
 /// ```
 /// use std::time::Duration;
 ///

@@ -28,7 +28,8 @@
 //! ```
 //!
 //! A client that comes back says where it was: [`LastEventId`]. One that has all is told so by
-//! [`finished`], and one that cannot be served yet by [`Unavailable`].
+//! [`finished`], and one that cannot be served yet by [`Unavailable`]. So that many do not come back
+//! at once there are [`Jitter`], [`Drain::Spread`] and [`Admission`].
 //!
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
 //! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
@@ -46,6 +47,7 @@
 #[cfg(any(test, fuzzing))]
 extern crate self as peristyle_sse;
 
+mod admission;
 mod alarm;
 mod body;
 #[cfg(feature = "client")]
@@ -54,6 +56,7 @@ mod decoder;
 mod drain;
 mod event;
 pub mod feed;
+mod jitter;
 mod keep_alive;
 mod last_event_id;
 #[cfg(any(test, fuzzing))]
@@ -66,10 +69,12 @@ mod unavailable;
 #[cfg(feature = "json")]
 pub use self::event::JsonError;
 pub use self::{
+    admission::Admission,
     body::EventBody,
     decoder::{DecodeError, Decoder, EventReader, MessageEvent, ReadError},
     drain::Drain,
     event::{Event, EventBuilder, EventWriter, InvalidEvent},
+    jitter::Jitter,
     keep_alive::{InvalidKeepAlive, KeepAlive},
     last_event_id::LastEventId,
     stream::{CONTENT_TYPE, EventStream, channel, produce},

@@ -1,6 +1,6 @@
 //! One stream of events to one client.
 
-use std::{fmt, future::Future, pin::Pin, time::Duration};
+use std::{fmt, future::Future, pin::Pin};
 
 use futures_core::Stream;
 use http::{
@@ -11,8 +11,9 @@ use peristyle_core::{
     BoxError, Control, End, IntoOutcome,
     channel::{self, Produced, Receiver, Sender},
 };
+use tokio::time::Instant;
 
-use crate::{Drain, Event, EventBody, KeepAlive};
+use crate::{Drain, Event, EventBody, Jitter, KeepAlive};
 
 /// A response that sends events as they come, for as long as they come.
 ///
@@ -138,15 +139,16 @@ impl<S> EventStream<S> {
         Self::with_close(source, |_, _| ())
     }
 
-    /// Tells the client how long to wait before it reconnects: see [`EventBuilder::retry`].
+    /// Tells the client how long to wait before it reconnects: see [`EventBuilder::retry`]. With a
+    /// [`Jitter`], each stream's client is told another delay.
     ///
     /// It travels in the first event that is not a comment, unless that has a delay of its own;
     /// some client libraries hand their users an empty event for a block of nothing else. Default
     /// is not to say.
     ///
     /// [`EventBuilder::retry`]: crate::EventBuilder::retry
-    pub fn retry(mut self, delay: Duration) -> Self {
-        self.body.retry = Some(delay);
+    pub fn retry(mut self, delay: impl Into<Jitter>) -> Self {
+        self.body.retry = Some(delay.into().draw());
         self
     }
 
@@ -158,9 +160,10 @@ impl<S> EventStream<S> {
 
     /// Ends the stream cleanly at this age, with [`End::TooOld`]; clients come back.
     ///
-    /// The age counts from the first poll of the body. Default is no maximum.
-    pub fn max_age(mut self, age: Duration) -> Self {
-        self.body.max_age = Some(age);
+    /// The age counts from the first poll of the body. With a [`Jitter`], streams that began together
+    /// end one after another. Default is no maximum.
+    pub fn max_age(mut self, age: impl Into<Jitter>) -> Self {
+        self.body.max_age = Some(age.into().draw());
         self
     }
 
@@ -202,15 +205,21 @@ impl<S> EventStream<S> {
         response
     }
 
-    /// The source says why it is over.
-    pub(crate) fn following<E>(source: S, over: fn(&S) -> End) -> Self
+    /// The source says why it is over, and is told why the stream is.
+    pub(crate) fn following<E>(source: S, over: fn(&S) -> End, close: fn(Pin<&mut S>, End)) -> Self
     where
         S: Stream<Item = Result<Event, E>>,
         E: Into<BoxError>,
     {
-        let mut stream = Self::new(source);
+        let mut stream = Self::with_close(source, close);
         stream.body.over = over;
         stream
+    }
+
+    /// Whatever the source does.
+    pub(crate) fn end_at(mut self, at: Instant, why: End) -> Self {
+        self.body.limit = Some((at, why));
+        self
     }
 
     fn with_close(source: S, close: fn(Pin<&mut S>, End)) -> Self {

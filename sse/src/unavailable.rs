@@ -1,20 +1,13 @@
 //! The answers that tell a client to come back later, or never.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::time::Duration;
 
-use fastrand::Rng;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{self, ACCEPT, CACHE_CONTROL, RETRY_AFTER, USER_AGENT},
 };
 
-use crate::{CONTENT_TYPE, Event, event::write_retry};
+use crate::{CONTENT_TYPE, Event, Jitter, event::write_retry};
 
 /// Tells the client that there will be no more events: 204, on which an `EventSource` does not come
 /// back (WHATWG HTML §9.2.3, "Processing model").
@@ -71,28 +64,23 @@ pub fn finished() -> Response<String> {
 /// holds only a delay find no block here. To let pages know, send an [`event`](Self::event).
 #[derive(Clone, Debug)]
 pub struct Unavailable {
-    after: Duration,
-    spread: Duration,
+    delay: Jitter,
     event: Option<Event>,
-    /// Of the next delay. Clones draw from the same.
-    seed: Arc<AtomicU64>,
 }
 
 impl Unavailable {
     /// With the defaults.
     pub fn new() -> Self {
         Self {
-            after: Duration::from_secs(2),
-            spread: Duration::from_secs(8),
+            delay: Jitter::between(Duration::from_secs(2), Duration::from_secs(10)),
             event: None,
-            seed: Arc::new(AtomicU64::new(fastrand::u64(..))),
         }
     }
 
     /// The shortest delay. Default is 2 seconds.
     #[must_use]
     pub fn after(mut self, shortest: Duration) -> Self {
-        self.after = shortest;
+        self.delay.shortest = shortest;
         self
     }
 
@@ -100,7 +88,7 @@ impl Unavailable {
     /// that are refused at once, some hundred come back in each second.
     #[must_use]
     pub fn spread(mut self, spread: Duration) -> Self {
-        self.spread = spread;
+        self.delay.spread = spread;
         self
     }
 
@@ -118,7 +106,7 @@ impl Unavailable {
     /// clones share.
     #[must_use]
     pub fn seeded(mut self, seed: u64) -> Self {
-        self.seed = Arc::new(AtomicU64::new(seed));
+        self.delay = self.delay.seeded(seed);
         self
     }
 
@@ -146,7 +134,7 @@ impl Unavailable {
 
     /// A comment first: some clients take a stream for open with its first block.
     fn pieces(&self) -> String {
-        let delay = self.delay();
+        let delay = self.delay.draw();
         let mut text = String::from(":\n\n");
         match &self.event {
             Some(event) if !event.is_comment() => {
@@ -164,19 +152,13 @@ impl Unavailable {
 
     fn service_unavailable(&self) -> Response<String> {
         let mut response = answer(StatusCode::SERVICE_UNAVAILABLE);
-        let delay = self.delay();
+        let delay = self.delay.draw();
         let seconds = delay
             .as_secs()
             .saturating_add(u64::from(delay.subsec_nanos() > 0));
         let seconds = HeaderValue::from(seconds.max(1));
         response.headers_mut().insert(RETRY_AFTER, seconds);
         response
-    }
-
-    fn delay(&self) -> Duration {
-        let mut rng = Rng::with_seed(self.seed.fetch_add(STRIDE, Relaxed));
-        let more = self.spread.mul_f64(rng.f64());
-        self.after.saturating_add(more)
     }
 }
 
@@ -185,9 +167,6 @@ impl Default for Unavailable {
         Self::new()
     }
 }
-
-/// The golden ratio in 64 bits: the first numbers of seeds that lie next to each other are alike.
-const STRIDE: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// What holds now must not be told to anyone later.
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");

@@ -103,6 +103,8 @@ fn every_end_reads_as_a_few_words() {
         (End::Stalled, "the peer has stalled"),
         (End::TooOld, "the stream is too old"),
         (End::Lagged, "the peer has fallen behind"),
+        (End::Revoked, "access was revoked"),
+        (End::Expired, "access has expired"),
     ];
     for (end, text) in ends {
         assert_eq!(end.to_string(), text);

@@ -1,8 +1,10 @@
 //! Settings of a feed.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use super::{Epoch, Feed, memory::Retention};
+use peristyle_core::End;
+
+use super::{Epoch, Feed, Peer, memory::Retention, peer::Hooks};
 
 /// Settings of a [`Feed`]: how long events stay in its log, and its epoch.
 ///
@@ -14,6 +16,7 @@ use super::{Epoch, Feed, memory::Retention};
 pub struct FeedBuilder {
     retention: Retention,
     epoch: Option<Epoch>,
+    hooks: Hooks,
 }
 
 impl FeedBuilder {
@@ -64,9 +67,47 @@ impl FeedBuilder {
         self
     }
 
+    /// Calls `f` with each subscriber that joins, before it gets anything. Given again, it replaces
+    /// the function before.
+    ///
+    /// Whoever is refused with [`Finished`](super::Finished) has not joined. No lock is held: `f`
+    /// may use the feed. It is called where the subscriber is made, so it must not block. A panic
+    /// of it is reported through `tracing`, and changes nothing for the subscriber.
+    ///
+    /// ```
+    /// use peristyle_sse::{Event, feed::{Feed, Follow, Topics}};
+    ///
+    /// let feed = Feed::builder()
+    ///     .on_join(|peer| println!("{:?} joins {:?}", peer.principal::<String>(), peer.topics()))
+    ///     .on_leave(|peer, end| println!("{:?} left: {end}", peer.principal::<String>()))
+    ///     .build();
+    ///
+    /// let room: Topics = "rooms/7".parse()?;
+    /// let ann = feed.subscribe(Follow::live().topics(room).principal("ann".to_owned()));
+    /// let presence = feed.presence(&"rooms/7".parse()?);
+    /// assert_eq!(presence.followers(), 1);
+    /// assert_eq!(presence.principals::<String>().collect::<Vec<_>>(), ["ann"]);
+    /// # Ok::<(), peristyle_sse::feed::InvalidTopic>(())
+    /// ```
+    pub fn on_join(mut self, f: impl Fn(&Peer) + Send + Sync + 'static) -> Self {
+        self.hooks.join = Some(Arc::new(f));
+        self
+    }
+
+    /// Calls `f` with each subscriber that has joined, once, when it has ended, and why: it is no
+    /// longer [present](Feed::presence). Given again, it replaces the function before.
+    ///
+    /// The reason is the one that [`EventStream::on_end`](crate::EventStream::on_end) is told, or
+    /// [`Subscription::end`](super::Subscription::end); one that is dropped before its end is a peer
+    /// that left ([`End::PeerLeft`]). Else as [`on_join`](Self::on_join).
+    pub fn on_leave(mut self, f: impl Fn(&Peer, End) + Send + Sync + 'static) -> Self {
+        self.hooks.leave = Some(Arc::new(f));
+        self
+    }
+
     /// The feed.
     pub fn build(self) -> Feed {
         let epoch = self.epoch.unwrap_or_else(Epoch::random);
-        Feed::with(epoch, self.retention)
+        Feed::with(epoch, self.retention, self.hooks)
     }
 }

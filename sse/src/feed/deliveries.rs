@@ -52,8 +52,8 @@ impl Deliveries {
         }
     }
 
-    /// Why it ended: [`End::Finished`], [`End::Lagged`], or [`End::Failed`] after an error. `None`
-    /// while it has not.
+    /// Why it ended: as the subscription does, or [`End::Failed`] after an error. `None` while it has
+    /// not.
     pub fn end(&self) -> Option<End> {
         let failed = self.failed.then_some(End::Failed);
         failed.or_else(|| self.subscription.end())
@@ -69,8 +69,23 @@ impl Deliveries {
         self.subscription.is_finished()
     }
 
+    /// See [`Subscription::join`].
+    pub(super) fn join(&self) {
+        self.subscription.join();
+    }
+
+    /// It is over, for this reason.
+    pub(super) fn close(&mut self, why: End) {
+        self.subscription.leave(why);
+    }
+
     fn poll_delivery(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Delivery, BoxError>>> {
         loop {
+            // Neither a chain nor whoever makes the state knows who may still have it.
+            if self.next.is_some() && self.subscription.poll_closed(cx).is_ready() {
+                self.next = None;
+                return Poll::Ready(None);
+            }
             let delivery = match &mut self.next {
                 Some(next) => {
                     let delivery = ready!(next.as_mut().poll(cx));
@@ -82,7 +97,7 @@ impl Deliveries {
                         Some(delivery) => Some(delivery),
                         None => continue,
                     },
-                    None => return Poll::Ready(self.move_cursor(1).map(Ok)),
+                    None => return Poll::Ready(self.last_cursor().map(Ok)),
                 },
             };
             if let Some(delivery) = self.count(delivery) {
@@ -140,6 +155,13 @@ impl Deliveries {
         self.move_cursor(MAX_WITHHELD)
     }
 
+    /// Who was told to leave gets nothing more, not even a cursor.
+    fn last_cursor(&mut self) -> Option<Delivery> {
+        let end = self.subscription.end();
+        let well = matches!(end, Some(End::Finished | End::Lagged));
+        if well { self.move_cursor(1) } else { None }
+    }
+
     /// If that many were withheld.
     fn move_cursor(&mut self, withheld: usize) -> Option<Delivery> {
         if self.withheld < withheld {
@@ -158,7 +180,10 @@ impl Stream for Deliveries {
             return Poll::Ready(None);
         }
         let delivery = ready!(self.poll_delivery(cx));
-        self.failed = matches!(delivery, Some(Err(_)));
+        if let Some(Err(_)) = &delivery {
+            self.failed = true;
+            self.close(End::Failed);
+        }
         Poll::Ready(delivery)
     }
 }

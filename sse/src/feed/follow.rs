@@ -1,11 +1,11 @@
 //! Where a subscriber starts, what it asks for, and what happens when it is slow.
 
-use std::{error::Error, fmt, future::Future, sync::Arc};
+use std::{any::Any, error::Error, fmt, future::Future, sync::Arc};
 
 use peristyle_core::{BoxError, BoxFuture, Chain};
 use tokio::time::Instant;
 
-use super::{Cursor, Delivering, Gap, Topics};
+use super::{Cursor, Delivering, Gap, Published, Topics, peer::Principal};
 use crate::Event;
 
 /// How a subscriber follows a [`Feed`](super::Feed).
@@ -30,11 +30,17 @@ pub struct Follow {
     pub(super) first: Option<Event>,
     pub(super) on_gap: Option<OnGap>,
     pub(super) on_deliver: Option<Chain<Delivering>>,
+    pub(super) principal: Option<Principal>,
+    pub(super) filter: Option<Filter>,
+    pub(super) expires: Option<Instant>,
 }
 
 /// What takes the place of a gap.
 pub(super) type OnGap =
     Arc<dyn Fn(Gap) -> BoxFuture<'static, Result<Event, BoxError>> + Send + Sync>;
+
+/// Which events are given out.
+pub(super) type Filter = Arc<dyn Fn(&Published) -> bool + Send + Sync>;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Start {
@@ -111,6 +117,42 @@ impl Follow {
         self
     }
 
+    /// Who it is, in a type of the program's own: a user's name, a session, an `Arc` of either. Default
+    /// is nobody.
+    ///
+    /// It is there for [`Feed::revoke`](super::Feed::revoke) and
+    /// [`Feed::presence`](super::Feed::presence), and for those who are told of who
+    /// [joins](super::FeedBuilder::on_join) and leaves. Clones of this share it.
+    pub fn principal(mut self, principal: impl Any + Send + Sync) -> Self {
+        self.principal = Some(Principal::new(principal));
+        self
+    }
+
+    /// Ends the subscriber at this time, with [`End::Expired`](peristyle_core::End::Expired): when
+    /// its access token does, for instance. Default is never. Given again, it replaces the time before.
+    ///
+    /// At that time and later it is given nothing, also of what was waiting for it. A subscriber in
+    /// this process then needs a tokio runtime with time enabled.
+    pub fn expires_at(mut self, time: Instant) -> Self {
+        self.expires = Some(time);
+        self
+    }
+
+    /// Gives out the events for which `f` is true, and passes over the others: those of the log and
+    /// those that come alike. Default is all. Given again, it replaces the function before.
+    ///
+    /// `f` is asked when the subscriber reads, once for each event, where the subscriber is polled:
+    /// it must not block. No lock is held, and no publisher meets it. A panic of it ends the
+    /// subscriber with [`End::Failed`](peristyle_core::End::Failed), and a stream with an error.
+    ///
+    /// The log knows nothing of it: the subscriber is woken by events of its topics that `f` may
+    /// pass over, [`last`](Self::last) and [`Lag::Latest`] count them, and one of them that is gone
+    /// is a gap, since nobody can tell any more.
+    pub fn filter(mut self, f: impl Fn(&Published) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Arc::new(f));
+        self
+    }
+
     /// Sends the event that `f` makes in place of a gap: the state of things, after which nothing
     /// is missing. For [`Feed::follow`](super::Feed::follow) and
     /// [`Feed::deliveries`](super::Feed::deliveries) only.
@@ -138,6 +180,9 @@ impl Follow {
             first: None,
             on_gap: None,
             on_deliver: None,
+            principal: None,
+            filter: None,
+            expires: None,
         }
     }
 }

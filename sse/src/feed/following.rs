@@ -24,6 +24,11 @@ impl Following {
     pub(super) fn end(&self) -> End {
         self.0.end().unwrap_or(End::Finished)
     }
+
+    /// The stream is over, for this reason.
+    pub(super) fn close(mut self: Pin<&mut Self>, why: End) {
+        self.0.close(why);
+    }
 }
 
 impl Stream for Following {

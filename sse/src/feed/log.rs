@@ -4,7 +4,7 @@ use std::{convert::Infallible, future::Future, future::poll_fn};
 
 use peristyle_core::BoxError;
 
-use super::{Cursor, Epoch, Feed, Follow, Publish};
+use super::{Cursor, Epoch, Feed, Follow, Publish, Subscription};
 
 /// A log of events that several processes may share: what a [`Feed`] is in memory.
 ///
@@ -109,7 +109,7 @@ impl Log for Feed {
     }
 
     async fn tail(&self, after: u64) -> Result<(), Infallible> {
-        let waits = self.subscribe(Follow::live());
+        let waits = Subscription::new(&self.0, Follow::live());
         poll_fn(|cx| waits.poll_tip(after, cx)).await;
         Ok(())
     }

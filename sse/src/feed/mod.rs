@@ -44,6 +44,8 @@
 //!   meanwhile.
 //! - *Honest gaps*: where events it asked for are no longer in the log, it is told before it gets
 //!   any other; see [`Gap`].
+//! - *One end*: a subscriber ends for exactly one [reason](peristyle_core::End), which everyone is told
+//!   once.
 //! - *Bounds*: the log has three; see [`FeedBuilder`]. A subscriber costs its place, and nobody
 //!   waits for it; see [`Lag`] for what happens when it is too slow.
 //!
@@ -78,6 +80,8 @@ mod following;
 mod gap;
 mod log;
 mod memory;
+mod metrics;
+mod peer;
 mod publish;
 mod run;
 #[cfg(all(test, loom))]
@@ -88,8 +92,9 @@ mod sync;
 mod topic;
 mod topics;
 
-use std::{fmt, future::Future, sync::PoisonError};
+use std::{any::Any, fmt, future::Future, sync::PoisonError};
 
+use peristyle_core::End;
 use tokio::time::Instant;
 
 pub use self::{
@@ -103,6 +108,8 @@ pub use self::{
     following::Following,
     gap::{Gap, Reason},
     log::{Log, Page},
+    metrics::Metrics,
+    peer::{Peer, Presence},
     publish::{InvalidKey, Publish},
     run::Run,
     subscription::Subscription,
@@ -110,8 +117,9 @@ pub use self::{
     topics::Topics,
 };
 use self::{
-    memory::{Place, Prepared, Retention, State},
-    sync::{Arc, Mutex, MutexGuard},
+    memory::{Id, Place, Prepared, Retention, State},
+    peer::{Hooks, Principal},
+    sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering},
 };
 use crate::{Event, EventStream};
 
@@ -133,6 +141,8 @@ impl Feed {
     /// Puts an event at the end of the log and wakes those who wait for it. Returns its cursor,
     /// which is its id.
     ///
+    /// At the level `TRACE` it is an event of `tracing`, with the cursor and how many were woken.
+    ///
     /// It never waits for a subscriber, and needs none. Whatever the number of publishers, the
     /// order of cursors is the order in which everyone gets the events.
     pub fn publish(&self, publish: impl Into<Publish>) -> Cursor {
@@ -151,9 +161,15 @@ impl Feed {
     ///
     /// When the client has got all that there will be, and should not come back: to be answered
     /// with 204.
-    pub fn follow(&self, follow: Follow) -> Result<EventStream<Following>, Finished> {
+    pub fn follow(&self, mut follow: Follow) -> Result<EventStream<Following>, Finished> {
+        // The stream has a timer.
+        let expires = follow.expires.take();
         let following = Following::new(self.deliveries(follow)?);
-        Ok(EventStream::following(following, Following::end))
+        let mut stream = EventStream::following(following, Following::end, Following::close);
+        if let Some(at) = expires {
+            stream = stream.end_at(at, End::Expired);
+        }
+        Ok(stream)
     }
 
     /// What there is for one client, to be sent in another format than an event stream.
@@ -162,16 +178,19 @@ impl Feed {
     ///
     /// As [`follow`](Self::follow).
     pub fn deliveries(&self, follow: Follow) -> Result<Deliveries, Finished> {
-        let deliveries = Deliveries::new(follow, |follow| self.subscribe(follow));
+        let deliveries = Deliveries::new(follow, |follow| Subscription::new(&self.0, follow));
         if deliveries.is_finished() {
             return Err(Finished(()));
         }
+        deliveries.join();
         Ok(deliveries)
     }
 
     /// The events for a follower in this process.
     pub fn subscribe(&self, follow: Follow) -> Subscription {
-        Subscription::new(&self.0, follow)
+        let subscription = Subscription::new(&self.0, follow);
+        subscription.join();
+        subscription
     }
 
     /// The position of the newest event, or of the next one's place if there was none yet.
@@ -197,14 +216,63 @@ impl Feed {
         (cursor, f().await)
     }
 
+    /// Who follows this topic now: by its name, by a pattern, or with all others.
+    ///
+    /// It looks at each of them while nobody publishes, and at every other that follows by pattern.
+    pub fn presence(&self, topic: &Topic) -> Presence {
+        self.0.lock().presence(topic)
+    }
+
+    /// Ends the subscribers whose principal is a `T` for which `f` is true, with
+    /// [`End::Revoked`], and returns how many.
+    ///
+    /// Once it has returned they are given nothing more; a piece of a response that was given before
+    /// may be on its way. Each leaves when it is next polled, for which it is woken, or dropped.
+    ///
+    /// Who comes afterwards is no concern of it: first see to it that the newcomer is refused, then
+    /// revoke. A request that was let in before, and follows after, is caught by neither; give it a
+    /// [time](Follow::expires_at), or a [filter](Follow::filter) that looks again.
+    ///
+    /// ```
+    /// use peristyle_sse::feed::{Feed, Follow};
+    ///
+    /// struct User {
+    ///     name: &'static str,
+    /// }
+    ///
+    /// let feed = Feed::new();
+    /// let ann = feed.subscribe(Follow::live().principal(User { name: "ann" }));
+    /// let bob = feed.subscribe(Follow::live().principal(User { name: "bob" }));
+    /// assert_eq!(feed.revoke(|user: &User| user.name == "bob"), 1);
+    /// # drop((ann, bob));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// When `f` does; then nobody is revoked. No lock is held while it runs.
+    pub fn revoke<T: Any>(&self, f: impl Fn(&T) -> bool) -> usize {
+        let mut peers = self.0.lock().principals();
+        peers.retain(|(_, principal)| principal.get().is_some_and(&f));
+        self.0.revoke(&peers)
+    }
+
     /// How much the log holds, and for how many.
     pub fn stats(&self) -> Stats {
         self.0.lock().stats()
     }
 
-    fn with(epoch: Epoch, retention: Retention) -> Self {
-        let state = State::new(epoch, retention);
-        Self(Arc::new(Shared(Mutex::new(state))))
+    /// What it has done so far. Looks at each subscriber while nobody publishes.
+    pub fn metrics(&self) -> Metrics {
+        self.0.lock().metrics()
+    }
+
+    fn with(epoch: Epoch, retention: Retention, hooks: Hooks) -> Self {
+        let state = Mutex::new(State::new(epoch, retention));
+        Self(Arc::new(Shared {
+            state,
+            hooks,
+            revocations: AtomicU64::new(0),
+        }))
     }
 }
 
@@ -238,20 +306,42 @@ pub struct Stats {
     pub subscribers: usize,
 }
 
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    hooks: Hooks,
+    /// How often somebody was revoked: who has seen this many is not one of them.
+    revocations: AtomicU64,
+}
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn append(&self, prepared: Prepared) -> Cursor {
         let now = Instant::now();
         let (cursor, wakers) = self.lock().append(prepared, now);
+        tracing::trace!(%cursor, woken = wakers.len(), "published an event");
         for waker in wakers {
             waker.wake();
         }
         cursor
+    }
+
+    /// Marks them, and returns how many there were.
+    fn revoke(&self, revoked: &[(Id, Principal)]) -> usize {
+        if revoked.is_empty() {
+            return 0;
+        }
+        let mut log = self.lock();
+        let (count, wakers) = log.revoke(revoked);
+        // Before it can be seen that anyone is marked.
+        self.revocations.fetch_add(1, Ordering::Release);
+        drop(log);
+        for waker in wakers {
+            waker.wake();
+        }
+        count
     }
 
     fn enter(&self, follow: Follow) -> Place {

@@ -3,19 +3,21 @@
 use std::{
     fmt,
     pin::Pin,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
     vec,
 };
 
 use futures_core::Stream;
-use peristyle_core::End;
+use peristyle_core::{End, Panicked};
+use tokio::time::Instant;
 
 use super::{
-    Cursor, Delivery, Follow, Gap, Published, Shared,
+    Cursor, Delivery, Follow, Gap, Peer, Published, Shared,
+    follow::Filter,
     memory::{Batch, Place, Turn},
-    sync::Arc,
+    sync::{Arc, Ordering},
 };
-use crate::{Event, event::Unstamped};
+use crate::{Event, alarm::Alarm, event::Unstamped};
 
 /// A follower of a [`Feed`](super::Feed) in this process: a `Stream` of events and gaps.
 ///
@@ -25,7 +27,7 @@ use crate::{Event, event::Unstamped};
 ///
 /// It ends, with `None`, when the feed or all the topics that it follows by name are
 /// [finished](super::Publish::last), or when it is too slow under [`Lag::Resume`]; see
-/// [`end`](Self::end). It needs no tokio runtime.
+/// [`end`](Self::end). It needs no tokio runtime, unless it [expires](Follow::expires_at).
 ///
 /// [`Lag::Resume`]: super::Lag::Resume
 #[must_use = "it does nothing unless it is polled"]
@@ -39,12 +41,23 @@ pub struct Subscription {
     cursor: Option<Cursor>,
     /// There was nothing more the last time, so that the next may have to wait.
     waits: bool,
+    filter: Option<Filter>,
+    expires: Option<(Instant, Pin<Box<Alarm>>)>,
+    /// How many revocations it has looked at.
+    revocations: u64,
+    /// For those who are told when it leaves, once it has joined.
+    peer: Option<Box<Peer>>,
+    /// It has left.
     end: Option<End>,
 }
 
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>, mut follow: Follow) -> Self {
         let first = follow.first.take();
+        let peer = shared.hooks.peer(&follow);
+        let filter = follow.filter.take();
+        let expires = follow.expires.take();
+        let revocations = shared.revocations.load(Ordering::Acquire);
         Self {
             place: shared.enter(follow),
             shared: Arc::clone(shared),
@@ -52,11 +65,24 @@ impl Subscription {
             rest: Vec::new().into_iter(),
             cursor: None,
             waits: false,
+            filter,
+            expires: expires.map(|at| (at, Box::pin(Alarm::default()))),
+            revocations,
+            peer,
             end: None,
         }
     }
 
-    /// The position of what was given out last; before that, the position at which it starts.
+    /// Counts it among those who are present. One that has not joined leaves without a word.
+    pub(super) fn join(&self) {
+        self.shared.lock().join(self.place.id);
+        if let Some(peer) = &self.peer {
+            self.shared.hooks.joined(peer);
+        }
+    }
+
+    /// The position of what was given out or passed over last; before that, the position at which it
+    /// starts.
     ///
     /// Following [after](Follow::after) it misses nothing and repeats nothing.
     pub fn cursor(&self) -> Cursor {
@@ -64,7 +90,7 @@ impl Subscription {
             .unwrap_or_else(|| self.shared.lock().cursor(self.place.position))
     }
 
-    /// Why it ended: [`End::Finished`] or [`End::Lagged`]. `None` while it has not.
+    /// Why it ended; `None` while it has not.
     pub fn end(&self) -> Option<End> {
         self.end
     }
@@ -82,17 +108,86 @@ impl Subscription {
         cursor
     }
 
-    pub(super) fn poll(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
-        if let Some(event) = self.rest.next() {
-            return self.give(event);
-        }
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        if let Some(event) = self.take_first() {
-            return self.give(event);
+        if self.is_revoked() {
+            return self.ended(End::Revoked);
         }
-        self.poll_log(cx)
+        if self.has_expired() {
+            return self.ended(End::Expired);
+        }
+        let polled = self.poll_open(cx);
+        if polled.is_pending() && self.poll_expiry(cx).is_ready() {
+            return self.ended(End::Expired);
+        }
+        polled
+    }
+
+    /// Ready once it was revoked or has expired, after which it has left, for whoever waits for
+    /// something else than the log.
+    pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.poll_expiry(cx).is_ready() {
+            self.leave(End::Expired);
+            return Poll::Ready(());
+        }
+        let mut waker = Some(cx.waker().clone());
+        let revoked = self.shared.lock().watch(self.place.id, &mut waker);
+        if !revoked {
+            return Poll::Pending;
+        }
+        self.leave(End::Revoked);
+        Poll::Ready(())
+    }
+
+    /// Takes the lock only if somebody was revoked since the last time.
+    fn is_revoked(&mut self) -> bool {
+        let revocations = self.shared.revocations.load(Ordering::Acquire);
+        if self.revocations == revocations {
+            return false;
+        }
+        self.revocations = revocations;
+        self.shared.lock().is_revoked(self.place.id)
+    }
+
+    fn has_expired(&self) -> bool {
+        let at = self.expires.as_ref().map(|(at, _)| *at);
+        at.is_some_and(|at| at <= Instant::now())
+    }
+
+    fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.expires {
+            Some((at, alarm)) => alarm.as_mut().poll(*at, cx),
+            None => Poll::Pending,
+        }
+    }
+
+    fn poll_open(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
+        if let Some(event) = self.take_first() {
+            self.cursor = Some(event.cursor);
+            return Poll::Ready(Some(Delivery::Event(event)));
+        }
+        for _ in 0..MAX_LOOKS {
+            let delivery = match self.rest.next() {
+                Some(event) => Some(Delivery::Event(event)),
+                None => ready!(self.poll_log(cx)),
+            };
+            let Some(Delivery::Event(event)) = delivery else {
+                return Poll::Ready(delivery);
+            };
+            let asked = self.asks_for(&event);
+            self.cursor = Some(event.cursor);
+            if asked {
+                return Poll::Ready(Some(Delivery::Event(event)));
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn asks_for(&self, event: &Published) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter(event))
     }
 
     /// Ready once there is an event after this offset, whatever it is.
@@ -118,6 +213,7 @@ impl Subscription {
                 }
                 Turn::Idle => waker = Some(cx.waker().clone()),
                 Turn::Armed => return Poll::Pending,
+                Turn::Revoked => return self.ended(End::Revoked),
                 Turn::Finished => return self.ended(End::Finished),
                 Turn::Lagged => return self.ended(End::Lagged),
             }
@@ -133,12 +229,7 @@ impl Subscription {
         self.rest = rest;
         self.waits = true;
         let first = first.expect("the log gives no empty batch");
-        self.give(first)
-    }
-
-    fn give(&mut self, event: Published) -> Poll<Option<Delivery>> {
-        self.cursor = Some(event.cursor);
-        Poll::Ready(Some(Delivery::Event(event)))
+        Poll::Ready(Some(Delivery::Event(first)))
     }
 
     fn give_gap(&mut self, gap: Gap) -> Poll<Option<Delivery>> {
@@ -147,8 +238,23 @@ impl Subscription {
     }
 
     fn ended(&mut self, why: End) -> Poll<Option<Delivery>> {
-        self.end = Some(why);
+        self.leave(why);
         Poll::Ready(None)
+    }
+
+    /// Only the first reason counts.
+    pub(super) fn leave(&mut self, why: End) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(why);
+        self.rest = Vec::new().into_iter();
+        let left = self.shared.lock().leave(self.place.id, why);
+        let joined = left.present;
+        drop(left);
+        if let Some(peer) = self.peer.take().filter(|_| joined) {
+            self.shared.hooks.left(&peer, why);
+        }
     }
 
     /// After the gap, if there is one.
@@ -167,6 +273,9 @@ impl Subscription {
     }
 }
 
+/// How many events are compared with a filter before others have their turn.
+const MAX_LOOKS: usize = 256;
+
 /// With this position as its id.
 pub(super) fn stamped(event: &Event, cursor: Cursor) -> Event {
     Unstamped::new(event, Cursor::MAX_LEN).stamp(cursor.text().as_bytes())
@@ -176,14 +285,17 @@ impl Stream for Subscription {
     type Item = Delivery;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
-        self.poll(cx)
+        // As the body of a response does, which makes an error of it.
+        Panicked::catch(|| self.poll(cx)).unwrap_or_else(|panicked| {
+            tracing::error!(%panicked, "the filter of a subscriber failed");
+            self.ended(End::Failed)
+        })
     }
 }
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        let left = self.shared.lock().leave(self.place.id);
-        drop(left);
+        self.leave(End::PeerLeft);
     }
 }
 

@@ -13,6 +13,7 @@ mod end;
 mod event;
 mod event_reader;
 mod feed;
+mod herd;
 mod keep_alive;
 mod last_event_id;
 mod reading;

@@ -8,6 +8,7 @@ mod evict;
 mod hand_over;
 mod leave;
 mod order;
+mod revoke;
 mod wake;
 
 use std::{
@@ -88,7 +89,7 @@ fn offsets(mut subscription: Subscription) -> Vec<u64> {
 /// Whether there is nothing for now.
 fn is_waiting(subscription: &mut Subscription) -> bool {
     subscription
-        .poll(&Context::from_waker(Waker::noop()))
+        .poll(&mut Context::from_waker(Waker::noop()))
         .is_pending()
 }
 

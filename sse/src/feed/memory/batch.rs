@@ -31,14 +31,21 @@ impl Batch {
         self.first.is_none()
     }
 
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(super) fn is_full(&self, lag: Lag) -> bool {
         let max_events = match lag {
             // The others could be replaced before they are asked for.
             Lag::Latest => 1,
             Lag::Resume | Lag::Gap => MAX_EVENTS,
         };
-        let events = usize::from(self.first.is_some()) + self.rest.len();
-        self.bytes >= MAX_BYTES || events >= max_events
+        self.bytes >= MAX_BYTES || self.len() >= max_events
     }
 
     /// The first, and those after it.

@@ -49,6 +49,10 @@ impl Index {
         self.topics.get(id)
     }
 
+    pub(super) fn find(&self, name: &Topic) -> Option<&Indexed> {
+        self.ids.get(name).map(|id| self.get(*id))
+    }
+
     pub(super) fn len(&self) -> usize {
         self.topics.len()
     }

@@ -22,7 +22,9 @@ use tokio::time::Instant;
 
 pub(super) use self::{batch::Batch, read::Turn, retention::Retention, slab::Id, start::Place};
 use self::{index::Index, subscribers::Subscribers};
-use super::{Cursor, Epoch, Publish, Published, Stats, Topic, publish::Keys};
+use super::{
+    Cursor, Epoch, Metrics, Publish, Published, Stats, Topic, metrics::Counters, publish::Keys,
+};
 use crate::{Event, event::Unstamped};
 
 #[derive(Debug)]
@@ -44,6 +46,7 @@ pub(super) struct State {
     /// The last evicted event that no other of its key had replaced.
     unreplaced: u64,
     subscribers: Subscribers,
+    counters: Counters,
 }
 
 #[derive(Debug)]
@@ -97,6 +100,7 @@ impl State {
             evicted_at: None,
             unreplaced: 0,
             subscribers: Subscribers::default(),
+            counters: Counters::default(),
         }
     }
 
@@ -115,6 +119,20 @@ impl State {
             bytes: self.bytes,
             topics: self.index.len(),
             subscribers: self.subscribers.len(),
+        }
+    }
+
+    pub(super) fn metrics(&self) -> Metrics {
+        let counters = &self.counters;
+        Metrics {
+            published: self.tip(),
+            delivered: counters.delivered,
+            delivered_bytes: counters.delivered_bytes,
+            evicted: self.first - 1,
+            gaps: counters.gaps,
+            subscribers: self.subscribers.len(),
+            lag: self.subscribers.lag(self.tip()),
+            ends: counters.ends.clone(),
         }
     }
 

@@ -2,12 +2,13 @@
 
 use std::task::Waker;
 
+use peristyle_core::End;
 use tokio::time::Instant;
 
 use super::{
     Batch, Entry, Id, Place, State,
     batch::MAX_EVENTS,
-    subscribers::{Interest, Wait},
+    subscribers::{Interest, Subscriber, Wait},
 };
 use crate::feed::{Cursor, Gap, Lag, Reason};
 
@@ -25,6 +26,7 @@ pub(in crate::feed) enum Turn {
     Idle,
     /// The waker will be woken.
     Armed,
+    Revoked,
     Finished,
     Lagged,
 }
@@ -37,6 +39,23 @@ impl State {
         waker: &mut Option<Waker>,
         batch: &mut Batch,
     ) -> Turn {
+        let turn = self.next(place, waker, batch);
+        self.subscribers.get_mut(place.id).position = place.position;
+        match turn {
+            Turn::Batch => {
+                self.counters.delivered += batch.len() as u64;
+                self.counters.delivered_bytes += batch.bytes() as u64;
+            }
+            Turn::Gap(_) => self.counters.gaps += 1,
+            _ => {}
+        }
+        turn
+    }
+
+    fn next(&mut self, place: &mut Place, waker: &mut Option<Waker>, batch: &mut Batch) -> Turn {
+        if self.is_revoked(place.id) {
+            return Turn::Revoked;
+        }
         self.pass_over(place);
         if place.position < self.tip() || place.gap.is_some() {
             if let Some(turn) = self.advance(place, batch) {
@@ -80,14 +99,33 @@ impl State {
     }
 
     /// Leaves out all that there is.
-    pub(in crate::feed) fn skip(&self, place: &mut Place) -> Cursor {
+    pub(in crate::feed) fn skip(&mut self, place: &mut Place) -> Cursor {
         place.position = self.tip();
+        self.subscribers.get_mut(place.id).position = place.position;
         self.cursor(place.position)
     }
 
-    /// The waker that is left is for the caller to drop, once nobody waits for the log.
-    pub(in crate::feed) fn leave(&mut self, id: Id) -> Option<Waker> {
-        self.subscribers.remove(id, &mut self.index)
+    pub(in crate::feed) fn is_revoked(&self, id: Id) -> bool {
+        self.subscribers.get(id).revoked
+    }
+
+    /// Whether it was revoked. If not, takes the waker for when it is. What is in its place afterwards
+    /// is for the caller to drop.
+    pub(in crate::feed) fn watch(&mut self, id: Id, waker: &mut Option<Waker>) -> bool {
+        let subscriber = self.subscribers.get_mut(id);
+        if !subscriber.revoked {
+            subscriber.watch(waker);
+        }
+        subscriber.revoked
+    }
+
+    /// Who left is for the caller to drop, once nobody waits for the log.
+    pub(in crate::feed) fn leave(&mut self, id: Id, why: End) -> Subscriber {
+        let left = self.subscribers.remove(id, &mut self.index);
+        if left.present {
+            self.counters.ends.count(why);
+        }
+        left
     }
 
     /// At or after the last evicted event that the subscriber asked for: which it was is known for
@@ -112,7 +150,7 @@ impl State {
         let tip = self.tip();
         let wait = &mut self.subscribers.get_mut(place.id).wait;
         let passed = match wait {
-            Wait::Reading => return,
+            Wait::Reading | Wait::Elsewhere(_) => return,
             Wait::Armed(_) => tip,
             Wait::Woken(offset) => *offset - 1,
         };

@@ -60,6 +60,15 @@ impl<T> Slab<T> {
         self.slots[id.index()].as_mut().expect(PRESENT)
     }
 
+    pub(super) fn find_mut(&mut self, id: Id) -> Option<&mut T> {
+        self.slots[id.index()].as_mut()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (Id, &T)> {
+        let slots = self.slots.iter().enumerate();
+        slots.filter_map(|(index, slot)| Some((Id::of(index), slot.as_ref()?)))
+    }
+
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.slots.iter_mut().flatten()
     }

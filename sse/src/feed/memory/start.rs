@@ -1,11 +1,14 @@
 //! Where a subscriber starts.
 
+use std::task::Waker;
+
 use tokio::time::Instant;
 
 use super::{Id, State, subscribers::Interest};
 use crate::feed::{
-    Cursor, Lag, Reason,
+    Cursor, Lag, Presence, Reason, Topic,
     follow::{Follow, Start},
+    peer::Principal,
 };
 
 /// A subscriber's place in the log. It has got, or been told that it misses, all that it asked for
@@ -24,15 +27,37 @@ impl State {
     pub(in crate::feed) fn enter(&mut self, follow: Follow, now: Instant) -> Place {
         self.evict_old(now);
         let choice = follow.topics.into_choice();
-        let id = self.subscribers.insert(choice, &mut self.index);
+        let id = self
+            .subscribers
+            .insert(choice, follow.principal, &mut self.index);
         let lag = follow.lag;
         let (position, gap) = self.start(follow.start, id, lag);
+        self.subscribers.get_mut(id).position = position;
         Place {
             id,
             position,
             lag,
             gap,
         }
+    }
+
+    /// Counts the subscriber among those who are present.
+    pub(in crate::feed) fn join(&mut self, id: Id) {
+        self.subscribers.join(id);
+    }
+
+    pub(in crate::feed) fn presence(&self, topic: &Topic) -> Presence {
+        self.subscribers.presence(&self.index, topic)
+    }
+
+    /// Of those who have one.
+    pub(in crate::feed) fn principals(&self) -> Vec<(Id, Principal)> {
+        self.subscribers.principals()
+    }
+
+    /// How many were not revoked before, and who is to be woken.
+    pub(in crate::feed) fn revoke(&mut self, revoked: &[(Id, Principal)]) -> (usize, Vec<Waker>) {
+        self.subscribers.revoke(revoked)
     }
 
     fn start(&self, start: Start, id: Id, lag: Lag) -> (u64, Option<(Option<Cursor>, Reason)>) {

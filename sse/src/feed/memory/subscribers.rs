@@ -6,7 +6,11 @@ use super::{
     index::Index,
     slab::{Id, Slab},
 };
-use crate::feed::topics::{Choice, Pattern, matches_any};
+use crate::feed::{
+    Presence, Topic,
+    peer::Principal,
+    topics::{Choice, Pattern, matches_any},
+};
 
 /// Every subscriber, by number.
 #[derive(Debug, Default)]
@@ -14,12 +18,19 @@ pub(super) struct Subscribers {
     all: Slab<Subscriber>,
     /// Those who are not found through a topic.
     general: BTreeSet<Id>,
+    present: usize,
 }
 
 #[derive(Debug)]
-pub(super) struct Subscriber {
+pub(in crate::feed) struct Subscriber {
     pub(super) interest: Interest,
     pub(super) wait: Wait,
+    /// It has joined.
+    pub(in crate::feed) present: bool,
+    pub(super) revoked: bool,
+    /// Of its place, after its last turn.
+    pub(super) position: u64,
+    principal: Option<Principal>,
 }
 
 /// [`Topics`](crate::feed::Topics), with the names looked up.
@@ -34,6 +45,8 @@ pub(super) enum Interest {
 pub(super) enum Wait {
     /// There may be events for it at any place after its position.
     Reading,
+    /// As when it is reading, but it waits for something else than the log.
+    Elsewhere(Waker),
     /// There are none in the log.
     Armed(Waker),
     /// The first is this one.
@@ -49,14 +62,29 @@ impl Subscribers {
         self.all.get_mut(id)
     }
 
+    /// How many are present.
     pub(super) fn len(&self) -> usize {
-        self.all.len()
+        self.present
     }
 
-    pub(super) fn insert(&mut self, choice: Choice, index: &mut Index) -> Id {
+    pub(super) fn join(&mut self, id: Id) {
+        self.all.get_mut(id).present = true;
+        self.present += 1;
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        choice: Choice,
+        principal: Option<Principal>,
+        index: &mut Index,
+    ) -> Id {
         let id = self.all.insert(Subscriber {
             interest: Interest::All,
             wait: Wait::Reading,
+            present: false,
+            revoked: false,
+            position: 0,
+            principal,
         });
         let interest = match choice {
             Choice::All => Interest::All,
@@ -73,7 +101,7 @@ impl Subscribers {
         id
     }
 
-    pub(super) fn remove(&mut self, id: Id, index: &mut Index) -> Option<Waker> {
+    pub(super) fn remove(&mut self, id: Id, index: &mut Index) -> Subscriber {
         let subscriber = self.all.remove(id);
         match &subscriber.interest {
             Interest::Topics(topics) => topics.iter().for_each(|topic| index.leave(*topic, id)),
@@ -81,10 +109,52 @@ impl Subscribers {
                 self.general.remove(&id);
             }
         }
-        match subscriber.wait {
-            Wait::Armed(waker) => Some(waker),
-            Wait::Reading | Wait::Woken(_) => None,
+        self.present -= usize::from(subscriber.present);
+        subscriber
+    }
+
+    /// Those who are present and get the events of this topic.
+    pub(super) fn presence(&self, index: &Index, topic: &Topic) -> Presence {
+        let mut presence = Presence::default();
+        let indexed = index.find(topic);
+        let by_name = indexed.into_iter().flat_map(|topic| &topic.followers);
+        for id in by_name {
+            self.all.get(*id).appear(&mut presence);
         }
+        let general = self.general.iter().map(|id| self.all.get(*id));
+        for subscriber in general.filter(|it| it.interest.includes(Some(topic))) {
+            subscriber.appear(&mut presence);
+        }
+        presence
+    }
+
+    /// Of the one that is furthest behind.
+    pub(super) fn lag(&self, tip: u64) -> u64 {
+        let present = self.all.iter().filter(|(_, it)| it.present && !it.revoked);
+        present.map(|(_, it)| it.lag(tip)).max().unwrap_or(0)
+    }
+
+    pub(super) fn principals(&self) -> Vec<(Id, Principal)> {
+        let all = self.all.iter();
+        let named = all.filter_map(|(id, it)| Some((id, it.principal.clone()?)));
+        named.collect()
+    }
+
+    /// Those who still are the same. A number may be another's by now, but not the principal's.
+    pub(super) fn revoke(&mut self, revoked: &[(Id, Principal)]) -> (usize, Vec<Waker>) {
+        let mut count = 0;
+        let mut wakers = Vec::new();
+        for (id, principal) in revoked {
+            let Some(subscriber) = self.all.find_mut(*id) else {
+                continue;
+            };
+            let known = subscriber.principal.as_ref();
+            if !subscriber.revoked && known.is_some_and(|known| known.is(principal)) {
+                wakers.extend(subscriber.revoke());
+                count += 1;
+            }
+        }
+        (count, wakers)
     }
 
     /// Those who wait for an event like this one, which is the newest.
@@ -113,13 +183,29 @@ impl Subscribers {
 }
 
 impl Subscriber {
+    fn lag(&self, tip: u64) -> u64 {
+        let position = match self.wait {
+            Wait::Armed(_) => tip,
+            Wait::Woken(offset) => offset - 1,
+            Wait::Reading | Wait::Elsewhere(_) => self.position,
+        };
+        tip - position
+    }
+
+    fn appear(&self, presence: &mut Presence) {
+        if self.present && !self.revoked {
+            presence.followers += 1;
+            presence.principals.extend(self.principal.clone());
+        }
+    }
+
     fn wake(&mut self, offset: u64) -> Option<Waker> {
         if !matches!(self.wait, Wait::Armed(_)) {
             return None;
         }
         match mem::replace(&mut self.wait, Wait::Woken(offset)) {
             Wait::Armed(waker) => Some(waker),
-            Wait::Reading | Wait::Woken(_) => None,
+            Wait::Reading | Wait::Elsewhere(_) | Wait::Woken(_) => None,
         }
     }
 
@@ -131,7 +217,32 @@ impl Subscriber {
                     mem::swap(armed, waker);
                 }
             }
-            wait => *wait = waker.take().map_or(Wait::Reading, Wait::Armed),
+            wait => {
+                if let Some(armed) = waker.take() {
+                    *waker = mem::replace(wait, Wait::Armed(armed)).into_waker();
+                }
+            }
+        }
+    }
+
+    /// As [`arm`](Self::arm), but only for what is not in the log.
+    pub(super) fn watch(&mut self, waker: &mut Option<Waker>) {
+        if let Some(watching) = waker.take() {
+            *waker = mem::replace(&mut self.wait, Wait::Elsewhere(watching)).into_waker();
+        }
+    }
+
+    fn revoke(&mut self) -> Option<Waker> {
+        self.revoked = true;
+        mem::replace(&mut self.wait, Wait::Reading).into_waker()
+    }
+}
+
+impl Wait {
+    fn into_waker(self) -> Option<Waker> {
+        match self {
+            Self::Armed(waker) | Self::Elsewhere(waker) => Some(waker),
+            Self::Reading | Self::Woken(_) => None,
         }
     }
 }

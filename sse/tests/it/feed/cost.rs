@@ -2,12 +2,14 @@
 
 use allocation_counter::measure;
 use peristyle_sse::{
-    Event,
-    feed::{Feed, Follow},
+    Event, EventBody,
+    feed::{Feed, Follow, Following},
 };
+use tokio::time::{Duration, Instant};
 use tokio_test::task::spawn;
 
 use super::{follow, topic};
+use crate::client::Client;
 
 #[test]
 fn an_idle_follower_takes_less_than_300_bytes() {
@@ -24,6 +26,19 @@ fn an_idle_follower_takes_less_than_300_bytes() {
         }
     });
     assert!(cost.bytes_current < 300 * 1_000, "{cost:?}");
+}
+
+/// Its one timer, for whatever comes first of comment, age, drain and expiry, is an entry in the
+/// wheel that all streams of the runtime share, and is part of the body.
+#[tokio::test(start_paused = true)]
+async fn waiting_for_a_comment_and_an_end_allocates_nothing() {
+    assert!(size_of::<EventBody<Following>>() <= 640);
+    let feed = Feed::new();
+    let in_an_hour = Instant::now() + Duration::from_secs(3_600);
+    let stream = feed.follow(Follow::live().expires_at(in_an_hour)).unwrap();
+    let mut client = Client::open(stream.max_age(Duration::from_secs(1_800)));
+    let cost = measure(|| client.waits());
+    assert_eq!(cost.count_total, 0);
 }
 
 #[test]
@@ -54,4 +69,15 @@ fn a_follower_that_left_leaves_nothing_behind() {
         }
     });
     assert_eq!(cost.bytes_current, 0);
+}
+
+#[test]
+fn who_was_ended_keeps_nothing_of_what_it_had_taken() {
+    let feed = Feed::new();
+    super::publish(&feed, 100);
+    let mut follower = follow(&feed, Follow::earliest().principal(7_u8));
+    assert!(follower.poll_next().is_ready());
+    feed.revoke(|_: &u8| true);
+    let cost = measure(|| assert!(follower.poll_next().is_ready()));
+    assert!(cost.bytes_current < -1_000, "{cost:?}");
 }

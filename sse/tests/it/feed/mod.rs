@@ -1,5 +1,6 @@
 //! Feeds: one log, many followers.
 
+mod access;
 mod chain;
 #[cfg(feature = "conformance")]
 mod conformance;
@@ -9,8 +10,10 @@ mod encoding;
 mod finish;
 mod gap;
 mod lag;
+mod metrics;
 mod model;
 mod page;
+mod presence;
 mod publish;
 mod retention;
 mod run;

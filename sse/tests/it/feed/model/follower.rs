@@ -1,11 +1,12 @@
 //! A follower that checks what it gets against the list.
 
-use std::task::Poll;
+use std::{task::Poll, time::Duration};
 
 use peristyle_core::End;
 use peristyle_sse::feed::{
     Cursor, Delivery, Feed, Follow, Gap, Lag, Published, Reason, Subscription,
 };
+use tokio::time::Instant;
 use tokio_test::task::{self, Spawn};
 
 use super::{topics, twin::Twin};
@@ -22,6 +23,7 @@ pub(super) enum Start {
 pub(super) struct Follower {
     names: Option<&'static [&'static str]>,
     lag: Lag,
+    access: Access,
     connection: Option<Spawn<Subscription>>,
     /// The last id it got, as a client keeps it.
     id: Option<String>,
@@ -31,18 +33,33 @@ pub(super) struct Follower {
     waits: bool,
     /// The gap that it must be told of first.
     gap: Option<(Option<Cursor>, Reason)>,
+    revoked: bool,
+    expires: Option<Instant>,
+}
+
+/// What a follower may have.
+#[derive(Clone, Copy)]
+pub(super) struct Access {
+    pub(super) principal: Option<u32>,
+    /// From each time it connects.
+    pub(super) life: Option<Duration>,
+    /// Events with an odd number of bytes are not for it.
+    pub(super) even: bool,
 }
 
 impl Follower {
-    pub(super) fn new(names: Option<&'static [&'static str]>, lag: Lag) -> Self {
+    pub(super) fn new(names: Option<&'static [&'static str]>, lag: Lag, access: Access) -> Self {
         Self {
             names,
             lag,
+            access,
             connection: None,
             id: None,
             position: 0,
             waits: false,
             gap: None,
+            revoked: false,
+            expires: None,
         }
     }
 
@@ -61,9 +78,7 @@ impl Follower {
             Start::Last(count) => Follow::last(count),
             Start::Hostile => Follow::earliest().resume(Some("hostile")),
         };
-        let follow = follow.topics(topics(self.names)).lag(self.lag);
-        self.connection = Some(task::spawn(feed.subscribe(follow)));
-        self.waits = false;
+        self.open(follow, feed);
         sync(twin, feed);
         self.gap = None;
         self.position = match start {
@@ -82,9 +97,7 @@ impl Follower {
             return self.connect(Start::Live, twin, feed);
         };
         let follow = Follow::live().resume(Some(&id));
-        let follow = follow.topics(topics(self.names)).lag(self.lag);
-        self.connection = Some(task::spawn(feed.subscribe(follow)));
-        self.waits = false;
+        self.open(follow, feed);
         sync(twin, feed);
         let cursor: Cursor = id.parse().expect("a cursor");
         if cursor.epoch() != feed.cursor().epoch() {
@@ -97,6 +110,56 @@ impl Follower {
         self.gap = lost.then_some((Some(cursor), Reason::Evicted));
     }
 
+    fn open(&mut self, follow: Follow, feed: &Feed) {
+        let mut follow = follow.topics(topics(self.names)).lag(self.lag);
+        if let Some(principal) = self.access.principal {
+            follow = follow.principal(principal);
+        }
+        if self.access.even {
+            follow = follow.filter(|event| event.event().as_bytes().len() % 2 == 0);
+        }
+        self.expires = self.access.life.map(|life| Instant::now() + life);
+        if let Some(at) = self.expires {
+            follow = follow.expires_at(at);
+        }
+        self.connection = Some(task::spawn(feed.subscribe(follow)));
+        self.waits = false;
+        self.revoked = false;
+    }
+
+    /// Whether this revokes it, which it learns at once.
+    pub(super) fn revoke(&mut self, principal: u32) -> bool {
+        if self.revoked || self.access.principal != Some(principal) {
+            return false;
+        }
+        let Some(connection) = &self.connection else {
+            return false;
+        };
+        assert!(!self.waits || connection.is_woken());
+        self.waits = false;
+        self.revoked = true;
+        true
+    }
+
+    /// It is woken when its time is over.
+    pub(super) fn check_expired(&mut self) {
+        let Some(connection) = self.connection.as_ref().filter(|_| self.waits) else {
+            return;
+        };
+        let expired = self.expires.is_some_and(|at| at <= Instant::now());
+        assert_eq!(connection.is_woken(), expired);
+        self.waits = !expired;
+    }
+
+    /// Why it has to end, whatever there is for it.
+    fn must_end(&self) -> Option<End> {
+        if self.revoked {
+            return Some(End::Revoked);
+        }
+        let expired = self.expires.is_some_and(|at| at <= Instant::now());
+        expired.then_some(End::Expired)
+    }
+
     /// Polls until it has to wait, or is at the end, but at most this often.
     pub(super) fn take(&mut self, twin: &mut Twin, feed: &Feed, times: usize) {
         for _ in 0..times {
@@ -105,6 +168,12 @@ impl Follower {
             };
             let polled = connection.poll_next();
             sync(twin, feed);
+            if let Some(why) = self.must_end() {
+                assert!(matches!(polled, Poll::Ready(None)), "{polled:?}");
+                let end = self.connection.take().and_then(|it| it.end());
+                assert_eq!(end, Some(why));
+                return;
+            }
             match polled {
                 Poll::Pending => return self.must_wait(twin),
                 Poll::Ready(Some(Delivery::Event(event))) => self.gets(&event, twin),
@@ -124,6 +193,7 @@ impl Follower {
             self.position
         );
         let text = &twin.event(offset).text;
+        assert!(self.is_for(text), "{offset} is not for it");
         assert_eq!(event.event().as_bytes(), text);
         self.must_have_all(offset - 1, twin);
         self.position = offset;
@@ -186,8 +256,13 @@ impl Follower {
         for missing in self.position + 1..=offset {
             let replaced = self.lag == Lag::Latest && twin.is_replaced(missing);
             let asked = twin.is_asked(missing, self.names);
+            let asked = asked && self.is_for(&twin.event(missing).text);
             assert!(!asked || replaced, "{missing} is missing up to {offset}");
         }
+    }
+
+    fn is_for(&self, text: &str) -> bool {
+        !self.access.even || text.len() % 2 == 0
     }
 
     /// Whether the log has lost what it asked for after this position; patterns are not known so

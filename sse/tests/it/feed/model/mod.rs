@@ -15,7 +15,7 @@ use peristyle_sse::{
 use tokio::time::advance;
 
 use self::{
-    follower::{Follower, Start},
+    follower::{Access, Follower, Start},
     twin::Twin,
 };
 
@@ -32,6 +32,9 @@ const FILTERS: [&[&str]; 9] = [
     &["nobody"],
 ];
 const LAGS: [Lag; 3] = [Lag::Resume, Lag::Gap, Lag::Latest];
+
+/// Some share one.
+const PRINCIPALS: u32 = 4;
 
 /// A seed that failed goes here first, to be run alone.
 const SEEDS: std::ops::Range<u64> = 0..2_000;
@@ -74,10 +77,14 @@ impl Run {
             0..45 => self.publish(),
             45..60 => self.poll(),
             60..75 => self.follow(),
-            75..85 => self.leave(),
-            85..99 => {
+            75..84 => self.leave(),
+            84..88 => self.revoke(),
+            88..99 => {
                 advance(Duration::from_millis(self.rng.u64(0..2_000))).await;
                 self.check_retention();
+                for follower in &mut self.followers {
+                    follower.check_expired();
+                }
             }
             _ => self.restart(),
         }
@@ -131,7 +138,7 @@ impl Run {
         }
         let names = self.rng.choice(FILTERS).filter(|_| self.rng.u8(0..5) > 0);
         let lag = self.rng.choice(LAGS).expect("there are some");
-        let mut follower = Follower::new(names, lag);
+        let mut follower = Follower::new(names, lag, self.access());
         let start = match self.rng.u8(0..4) {
             0 => Start::Live,
             1 => Start::Earliest,
@@ -140,6 +147,23 @@ impl Run {
         };
         follower.connect(start, &mut self.twin, &self.feed);
         self.followers.push(follower);
+    }
+
+    fn access(&mut self) -> Access {
+        let millis = self.rng.u64(1..10_000);
+        Access {
+            principal: Some(self.rng.u32(0..PRINCIPALS)).filter(|_| self.rng.u8(0..4) > 0),
+            life: Some(Duration::from_millis(millis)).filter(|_| self.rng.u8(0..4) == 0),
+            even: self.rng.u8(0..4) == 0,
+        }
+    }
+
+    fn revoke(&mut self) {
+        let principal = self.rng.u32(0..PRINCIPALS);
+        let count = self.feed.revoke(|it: &u32| *it == principal);
+        let followers = self.followers.iter_mut();
+        let revoked = followers.map(|it| usize::from(it.revoke(principal)));
+        assert_eq!(count, revoked.sum::<usize>());
     }
 
     /// A follower loses its connection, and comes back now or later, or never.
