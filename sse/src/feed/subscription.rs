@@ -128,6 +128,9 @@ impl Subscription {
     /// Ready once it was revoked, after which it has left, for whoever waits for something else than
     /// the log.
     pub(super) fn poll_revoked(&mut self, cx: &Context<'_>) -> Poll<()> {
+        if self.end.is_some() {
+            return Poll::Ready(());
+        }
         let mut waker = Some(cx.waker().clone());
         let revoked = self.shared.lock().watch(self.place.id, &mut waker);
         if !revoked {
