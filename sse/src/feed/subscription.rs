@@ -128,6 +128,9 @@ impl Subscription {
     /// Ready once it was revoked or has expired, after which it has left, for whoever waits for
     /// something else than the log.
     pub(super) fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.end.is_some() {
+            return Poll::Ready(());
+        }
         if self.poll_expiry(cx).is_ready() {
             self.leave(End::Expired);
             return Poll::Ready(());

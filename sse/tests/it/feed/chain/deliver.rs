@@ -3,6 +3,7 @@
 use std::{
     future::poll_fn,
     sync::{Arc, Mutex},
+    task::Poll,
 };
 
 use futures_core::Stream;
@@ -11,6 +12,7 @@ use peristyle_sse::{
     Event,
     feed::{Deliveries, Delivering, Delivery, Follow, Lag, Published},
 };
+use tokio::time::{Duration, Instant, advance};
 use tokio_test::task::spawn;
 
 use super::{Gate, only};
@@ -21,7 +23,7 @@ use crate::{
 
 fn event(deliveries: &mut tokio_test::task::Spawn<Deliveries>) -> Published {
     match deliveries.poll_next() {
-        std::task::Poll::Ready(Some(Ok(Delivery::Event(event)))) => event,
+        Poll::Ready(Some(Ok(Delivery::Event(event)))) => event,
         other => panic!("{other:?}"),
     }
 }
@@ -283,6 +285,35 @@ async fn who_has_the_last_event_withheld_has_its_cursor_and_is_told_not_to_come_
     ends.are(&[End::Finished]);
     assert!(feed.follow(follow.clone().resume(Some("e-3"))).is_err());
     assert!(feed.follow(follow.resume(Some("e-1"))).is_ok());
+}
+
+#[test]
+fn who_is_revoked_while_its_chain_waits_gets_neither_that_event_nor_a_cursor() {
+    let feed = feed();
+    let gate = Gate::default();
+    let mut deliveries = spawn(feed.deliveries(through(&gate).principal("ann")).unwrap());
+    publish(&feed, 2);
+    assert!(deliveries.poll_next().is_pending());
+    assert_eq!(feed.revoke(|name: &&str| *name == "ann"), 1);
+    assert!(deliveries.is_woken());
+    assert!(matches!(deliveries.poll_next(), Poll::Ready(None)));
+    assert_eq!(deliveries.end(), Some(End::Revoked));
+    gate.was_cancelled_once();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_expires_while_its_chain_waits_gets_nothing_more() {
+    let feed = feed();
+    let gate = Gate::default();
+    let soon = Instant::now() + Duration::from_secs(1);
+    let follow = through(&gate).expires_at(soon);
+    let mut deliveries = spawn(feed.deliveries(follow).unwrap());
+    publish(&feed, 1);
+    assert!(deliveries.poll_next().is_pending());
+    advance(Duration::from_secs(2)).await;
+    assert!(deliveries.is_woken());
+    assert!(matches!(deliveries.poll_next(), Poll::Ready(None)));
+    assert_eq!(deliveries.end(), Some(End::Expired));
 }
 
 #[test]
