@@ -14,6 +14,7 @@ fn seen_up_to(mut follower: Subscription, last: u64) -> Vec<(Option<Gap>, u64)> 
         match next(&mut follower).expect("it does not end") {
             Delivery::Gap(next) => gap = Some(joined(gap, next)),
             Delivery::Event(event) => seen.push((gap.take(), event.cursor().offset())),
+            Delivery::Withheld(_) => unreachable!("there is no chain"),
         }
         if seen.last().is_some_and(|(_, offset)| *offset == last) {
             return seen;

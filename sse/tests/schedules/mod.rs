@@ -77,7 +77,7 @@ fn next(subscription: &mut Subscription) -> Option<Delivery> {
 fn offset(subscription: &mut Subscription) -> Option<u64> {
     next(subscription).map(|delivery| match delivery {
         Delivery::Event(event) => event.cursor().offset(),
-        Delivery::Gap(gap) => panic!("{gap:?}"),
+        other => panic!("{other:?}"),
     })
 }
 

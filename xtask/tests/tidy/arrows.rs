@@ -63,6 +63,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "serde_json",
             "simdutf8",
             "tokio",
+            "tracing",
         ],
     ),
     (
