@@ -124,6 +124,9 @@ impl<'a> EventBuilder<'a> {
     }
 
     pub(super) fn encode(&self) -> Event {
+        if let Some(line) = self.only_line() {
+            return Event([DATA, line, "\n\n"].concat().into());
+        }
         // A buffer of exactly this length becomes `Bytes` as it is, without a second allocation.
         let mut text = self.lines(1);
         text.push('\n');
@@ -144,6 +147,16 @@ impl<'a> EventBuilder<'a> {
         self.write(&mut text, data)
             .expect("a string takes any text");
         text
+    }
+
+    /// The data, if it is one line and there is nothing else: so are most events.
+    fn only_line(&self) -> Option<&'a str> {
+        let alone = self.event.is_none() && self.id.is_none() && self.retry.is_none();
+        let line = self
+            .data
+            .first
+            .filter(|_| alone && self.data.rest.is_empty())?;
+        (self.comments.is_empty() && !has_break(line)).then_some(line)
     }
 
     fn check(&self) -> Result<(), InvalidEvent> {
