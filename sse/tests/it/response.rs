@@ -18,6 +18,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use peristyle_core::{BoxError, Control, channel::Produced};
 use peristyle_sse::{Drain, Event, EventBody, EventStream, KeepAlive, channel, produce};
+use tokio::time::Sleep;
 use tokio_stream::{Stream, StreamExt};
 
 use crate::client::{COMMENT, Client};
@@ -216,7 +217,9 @@ fn the_body_crosses_threads_and_is_small() {
     }
     let source = assert_send::<Produced<Event>>();
     let body = assert_send::<EventBody<Produced<Event>>>();
-    assert!(body - source <= 384, "{}", body - source);
+    // Features of tokio that others turn on make its timer larger.
+    let own = body - source - size_of::<Sleep>();
+    assert!(own <= 288, "{own}");
 }
 
 async fn check<S, E>(stream: EventStream<S>, bytes: &str)
