@@ -46,8 +46,6 @@ struct State {
     ends: AtomicBool,
     /// The end of the connection is all that tells the end of the last response.
     by_close: AtomicBool,
-    /// A response has failed, and waits until all before is written.
-    failing: AtomicBool,
     /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
     connection: Mutex<Option<Waker>>,
     flushed: Arc<Notify>,
@@ -185,10 +183,10 @@ impl Activity {
         state.is_some_and(|state| state.by_close.load(Ordering::Relaxed))
     }
 
-    /// Whether a response has failed.
-    pub(crate) fn is_failing(&self) -> bool {
+    /// Whether a response has failed, and waits until all before it is written.
+    pub(crate) fn is_awaited(&self) -> bool {
         let state = self.0.as_deref();
-        state.is_some_and(|state| state.failing.load(Ordering::Relaxed))
+        state.is_some_and(|state| state.awaited.load(Ordering::Acquire))
     }
 
     /// This side gives the connection up; what is open ends for this reason.
@@ -217,7 +215,6 @@ impl Activity {
         let Some(state) = &self.0 else {
             return Box::pin(std::future::ready(()));
         };
-        state.failing.store(true, Ordering::Relaxed);
         let flushed = Arc::clone(&state.flushed).notified_owned();
         state.awaited.store(true, Ordering::Release);
         let connection = lock(&state.connection).clone();
@@ -239,7 +236,7 @@ impl Activity {
             state.open.fetch_sub(1, Ordering::Relaxed);
             lifeline.end(Exit::Served);
         }
-        if state.awaited.load(Ordering::Acquire) {
+        if self.is_awaited() {
             // Before those who wait are told: who comes in between is told now, or asks again.
             state.awaited.store(false, Ordering::Release);
             state.flushed.notify_waiters();

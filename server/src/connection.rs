@@ -299,7 +299,6 @@ impl Service<Request<Incoming>> for Exchanges {
     fn call(&self, request: Request<Incoming>) -> Exchanging {
         let serving = &self.0;
         let (ongoing, line) = serving.activity.begin();
-        let to_head = *request.method() == Method::HEAD;
         let version = request.version();
         let state = match serving.refuses(&request) {
             Some(status) => State::Refused(Some(serving.refuse(status, &request))),
@@ -307,7 +306,6 @@ impl Service<Request<Incoming>> for Exchanges {
         };
         Exchanging {
             state,
-            to_head,
             version,
             ongoing: Some(ongoing),
         }
@@ -317,7 +315,6 @@ impl Service<Request<Incoming>> for Exchanges {
 /// One exchange, up to the head of its response. Dropping it leaves the exchange.
 struct Exchanging {
     state: State,
-    to_head: bool,
     version: Version,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
     ongoing: Option<Ongoing>,
@@ -346,10 +343,7 @@ impl Future for Exchanging {
         let ongoing = this.ongoing.take().expect("polled until it is ready");
         let outgoing = Outgoing::respond(answered, ongoing);
         // HTTP/1.0 has no chunks.
-        if this.version < Version::HTTP_11
-            && !this.to_head
-            && outgoing.body().is_of_unknown_length()
-        {
+        if this.version < Version::HTTP_11 && outgoing.body().is_of_unknown_length() {
             outgoing.body().activity().set_delimited_by_close();
         }
         Poll::Ready(Ok(outgoing))

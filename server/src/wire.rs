@@ -357,11 +357,13 @@ impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
 impl<I: Reset> Wire<I> {
     /// A reset drops what was written and is not under way.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if !(self.activity.is_delimited_by_close() && self.activity.is_failing()) {
+        if !(self.activity.is_delimited_by_close() && self.activity.is_awaited()) {
             return Poll::Ready(());
         }
         let sent = self.sent.get_or_insert_with(|| self.io.sent());
-        sent.as_mut().poll(cx)
+        ready!(sent.as_mut().poll(cx));
+        self.sent = None;
+        Poll::Ready(())
     }
 }
 
