@@ -12,6 +12,7 @@ mod forms;
 mod frames;
 mod guard;
 mod h2;
+mod law;
 mod multipart;
 #[path = "../hostile/requests.rs"]
 mod requests;
@@ -19,22 +20,12 @@ mod routes;
 #[cfg(test)]
 mod variations;
 
-use std::{cell::RefCell, fmt, future::Future};
+use std::{cell::RefCell, future::Future};
 
 use tokio::runtime::{Builder, Runtime};
 
+pub use self::law::Law;
 use crate::{Context, Exchange};
-
-/// Something that is true of any bytes.
-#[non_exhaustive]
-pub struct Law {
-    /// Panics when it is not true.
-    pub holds: fn(&[u8]),
-    /// Bytes that mean something, and those that were found once.
-    pub seeds: Vec<Vec<u8>>,
-    /// What makes a difference when it stands in them.
-    pub words: &'static [&'static str],
-}
 
 impl Law {
     /// The law of this name.
@@ -48,12 +39,6 @@ impl Law {
             "routes" => routes::law(),
             _ => return None,
         })
-    }
-}
-
-impl fmt::Debug for Law {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Law").finish_non_exhaustive()
     }
 }
 

@@ -8,6 +8,8 @@
 mod cases;
 mod event_law;
 mod events;
+#[path = "../../../server/tests/laws/law.rs"]
+mod law;
 #[path = "../it/reading.rs"]
 mod reading;
 #[path = "../it/twin.rs"]
@@ -16,18 +18,7 @@ mod twin;
 #[path = "../../../server/tests/laws/variations.rs"]
 mod variations;
 
-use std::fmt;
-
-/// Something that is true of any bytes.
-#[non_exhaustive]
-pub struct Law {
-    /// Panics when it is not true.
-    pub holds: fn(&[u8]),
-    /// Bytes that mean something, and those that were found once.
-    pub seeds: Vec<Vec<u8>>,
-    /// What makes a difference when it stands in them.
-    pub words: &'static [&'static str],
-}
+pub use self::law::Law;
 
 impl Law {
     /// The law of this name.
@@ -37,12 +28,6 @@ impl Law {
             "events" => events::law(),
             _ => return None,
         })
-    }
-}
-
-impl fmt::Debug for Law {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Law").finish_non_exhaustive()
     }
 }
 

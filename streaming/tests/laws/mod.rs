@@ -5,6 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a law that cannot be tried is broken")]
 
+#[path = "../../../server/tests/laws/law.rs"]
+mod law;
 mod parts;
 #[cfg(feature = "files")]
 mod range;
@@ -13,21 +15,9 @@ mod reading;
 #[path = "../../../server/tests/laws/variations.rs"]
 mod variations;
 
-use std::{
-    fmt,
-    task::{Context, Poll, Waker},
-};
+use std::task::{Context, Poll, Waker};
 
-/// Something that is true of any bytes.
-#[non_exhaustive]
-pub struct Law {
-    /// Panics when it is not true.
-    pub holds: fn(&[u8]),
-    /// Bytes that mean something, and those that were found once.
-    pub seeds: Vec<Vec<u8>>,
-    /// What makes a difference when it stands in them.
-    pub words: &'static [&'static str],
-}
+pub use self::law::Law;
 
 impl Law {
     /// The law of this name.
@@ -39,12 +29,6 @@ impl Law {
             "reading" => reading::law(),
             _ => return None,
         })
-    }
-}
-
-impl fmt::Debug for Law {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Law").finish_non_exhaustive()
     }
 }
 
