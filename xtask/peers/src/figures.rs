@@ -4,9 +4,20 @@ use std::{fs, io, path::Path};
 
 use serde_json::{Value, json};
 
+use crate::Spread;
+
 /// One figure.
 pub fn figure(name: &str, value: impl Into<Value>, unit: &str) -> Value {
     json!({"name": name, "value": value.into(), "unit": unit})
+}
+
+/// The median under this name, with the least and the greatest under names below it.
+pub fn spread_figures(name: &str, spread: Spread, unit: &str) -> [Value; 3] {
+    [
+        figure(name, spread.median, unit),
+        figure(&format!("{name}/min"), spread.min, unit),
+        figure(&format!("{name}/max"), spread.max, unit),
+    ]
 }
 
 /// Writes `target/bench/TITLE.json` of the repository.

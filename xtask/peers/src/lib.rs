@@ -3,11 +3,13 @@
 mod child;
 mod figures;
 pub mod runtime;
+mod served;
 mod spread;
 
 pub use self::{
     child::Child,
-    figures::{figure, write},
+    figures::{figure, spread_figures, write},
+    served::{Figures, Sample},
     spread::Spread,
 };
 

@@ -34,6 +34,11 @@ impl Spread {
             max: self.max * factor,
         }
     }
+
+    /// The least and the greatest, with so many digits behind the point.
+    pub fn range(self, digits: usize) -> String {
+        format!("{:.digits$}..{:.digits$}", self.min, self.max)
+    }
 }
 
 #[cfg(test)]

@@ -4,9 +4,7 @@ mod binary;
 mod callgrind;
 mod counter;
 mod instructions;
-mod requests;
 mod servers;
-mod values;
 
 use std::ffi::{OsStr, OsString};
 
@@ -41,14 +39,16 @@ const BENCHES: [Bench; 4] = [
         about: "what a request costs the server over HTTP/1.1, beside the engine that it stands on",
         alone: || Binary::of_floor("http"),
         with_peers: || Binary::of_peers("http").with("--peers"),
-        count: requests::run,
+        // Many, since every so many requests the server does something besides.
+        count: |binary| servers::run(binary, "request", [500, 2500]),
     },
     Bench {
         name: "stream",
         about: "what a value of a stream costs the server over HTTP/1.1, beside the engine that it stands on",
         alone: || Binary::of_floor("stream"),
         with_peers: || Binary::of_peers("stream").with("--peers"),
-        count: values::run,
+        // Many, since the server writes several values at once, and as many as the client has room for.
+        count: |binary| servers::run(binary, "value", [2_000, 12_000]),
     },
 ];
 

@@ -71,13 +71,13 @@ impl Shape {
         let mut wire = String::new();
         for Fields { event, id, data } in self.events.iter() {
             if !event.is_empty() {
-                wire += &format!("event: {event}\n");
+                wire.extend(["event: ", event, "\n"]);
             }
             if !id.is_empty() {
-                wire += &format!("id: {id}\n");
+                wire.extend(["id: ", id, "\n"]);
             }
             for line in data.split('\n') {
-                wire += &format!("data: {line}\n");
+                wire.extend(["data: ", line, "\n"]);
             }
             wire += "\n";
         }

@@ -1,6 +1,6 @@
 //! The table: one row for each codec of each case; and the same figures for programs.
 
-use peristyle_peers::{Spread, figure};
+use peristyle_peers::{Spread, spread_figures};
 use serde_json::Value;
 
 use crate::measure::Figures;
@@ -20,14 +20,10 @@ pub(crate) fn row(figures: &Figures) -> String {
         figures.codec,
         figures.per_event.median,
         megabytes.median,
-        range(megabytes, 0),
+        megabytes.range(0),
         figures.ratio.median,
-        range(figures.ratio, 2),
+        figures.ratio.range(2),
     )
-}
-
-fn range(spread: Spread, digits: usize) -> String {
-    format!("{:.digits$}..{:.digits$}", spread.min, spread.max)
 }
 
 pub(crate) fn json(figures: &Figures) -> Vec<Value> {
@@ -38,11 +34,7 @@ pub(crate) fn json(figures: &Figures) -> Vec<Value> {
     ];
     let named = |(what, spread, unit): (&str, Spread, &str)| {
         let name = format!("{}/{}/{what}", figures.case, figures.codec);
-        [
-            figure(&name, spread.median, unit),
-            figure(&format!("{name}/min"), spread.min, unit),
-            figure(&format!("{name}/max"), spread.max, unit),
-        ]
+        spread_figures(&name, spread, unit)
     };
     all.into_iter().flat_map(named).collect()
 }

@@ -27,7 +27,6 @@ mod load;
 mod measure;
 mod peristyle;
 mod raw_hyper;
-mod table;
 mod work;
 
 use std::{
@@ -36,7 +35,7 @@ use std::{
     thread,
 };
 
-use peristyle_peers::{Child, Failure};
+use peristyle_peers::{Child, Failure, Figures};
 
 use crate::{
     case::{CASES, Case, Server},
@@ -83,11 +82,11 @@ fn chosen(names: &[&str]) -> Result<Vec<&'static Case>, Failure> {
 
 fn measure(title: &str, cases: &[&Case], peers: bool) -> Result<(), Failure> {
     let mut figures = Vec::new();
-    println!("{}", table::heading());
+    println!("{}", Figures::heading("req"));
     for case in cases {
         for measured in measure::all(case, peers)? {
-            println!("{}", table::row(case.name, &measured));
-            figures.extend(table::json(case.name, &measured));
+            println!("{}", measured.row(case.name));
+            figures.extend(measured.json(case.name, "request"));
         }
         println!();
     }

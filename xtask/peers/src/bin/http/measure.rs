@@ -5,12 +5,9 @@
     reason = "what passes is measured beside what is used, and no runtime is here whose time can be paused"
 )]
 
-use std::{
-    net::SocketAddr,
-    time::{Duration, Instant},
-};
+use std::{net::SocketAddr, time::Instant};
 
-use peristyle_peers::{Child, Failure, Spread};
+use peristyle_peers::{Child, Failure, Figures, Sample};
 
 use crate::{
     ANEW,
@@ -26,17 +23,6 @@ const REQUESTS: u32 = 24_000;
 /// At the start of each round, on its connections.
 const WARM_UP: u32 = 1_600;
 
-/// What one server was measured to take for one request.
-pub(crate) struct Figures {
-    pub(crate) server: &'static str,
-    /// Nanoseconds of CPU time, user and system.
-    pub(crate) cpu: Spread,
-    /// Nanoseconds that passed.
-    pub(crate) wall: Spread,
-    /// Its CPU time over that of the case's first server in the same round.
-    pub(crate) ratio: Spread,
-}
-
 /// A server and who asks it, each on its core.
 struct Pair {
     server: &'static Server,
@@ -44,13 +30,6 @@ struct Pair {
     serving: Child,
     asking: Child,
     samples: Vec<Sample>,
-}
-
-/// Of one round, per request.
-#[derive(Clone, Copy)]
-struct Sample {
-    cpu: f64,
-    wall: f64,
 }
 
 /// Measures all servers of a case.
@@ -92,11 +71,7 @@ impl Pair {
         // The question itself was on its way out when it was answered the first time.
         let expected = passes + self.server.passes * (REQUESTS as usize + 1);
         assert_eq!(self.passes()?, expected, "each interceptor, in and out");
-        let per_request = |time: Duration| time.as_secs_f64() * 1e9 / f64::from(REQUESTS);
-        self.samples.push(Sample {
-            cpu: per_request(cpu),
-            wall: per_request(wall),
-        });
+        self.samples.push(Sample::of(cpu, wall, REQUESTS));
         Ok(())
     }
 
@@ -108,13 +83,6 @@ impl Pair {
     }
 
     fn figures(&self, first: &[Sample]) -> Figures {
-        let spread = |of: fn(&Sample) -> f64| Spread::of(self.samples.iter().map(of).collect());
-        let rounds = self.samples.iter().zip(first);
-        Figures {
-            server: self.server.name,
-            cpu: spread(|sample| sample.cpu),
-            wall: spread(|sample| sample.wall),
-            ratio: Spread::of(rounds.map(|(own, first)| own.cpu / first.cpu).collect()),
-        }
+        Figures::of(self.server.name, &self.samples, first)
     }
 }

@@ -34,8 +34,8 @@ pub(crate) fn make(case: &Case, values: u32) -> io::Result<()> {
 ///
 /// When it is not there.
 pub(crate) fn remove(case: &Case, values: u32) -> io::Result<()> {
-    match case.is_file {
-        true => fs::remove_file(folder().join(values.to_string())),
-        false => Ok(()),
+    if !case.is_file {
+        return Ok(());
     }
+    fs::remove_file(folder().join(values.to_string()))
 }

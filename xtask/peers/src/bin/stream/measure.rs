@@ -5,9 +5,9 @@
     reason = "what passes is measured beside what is used, and no runtime is here whose time can be paused"
 )]
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use peristyle_peers::{Child, Failure, Spread};
+use peristyle_peers::{Child, Failure, Figures, Sample};
 
 use crate::{
     case::{Case, Server},
@@ -20,17 +20,6 @@ const ROUNDS: usize = 9;
 /// Of what a round streams, before the first one.
 const WARM_UP: u32 = 8;
 
-/// What one server was measured to take for one value.
-pub(crate) struct Figures {
-    pub(crate) server: &'static str,
-    /// Nanoseconds of CPU time, user and system.
-    pub(crate) cpu: Spread,
-    /// Nanoseconds that passed.
-    pub(crate) wall: Spread,
-    /// Its CPU time over that of the case's first server in the same round.
-    pub(crate) ratio: Spread,
-}
-
 /// A server and who reads from it, each on its core.
 struct Pair {
     server: &'static Server,
@@ -38,13 +27,6 @@ struct Pair {
     serving: Child,
     reading: Child,
     samples: Vec<Sample>,
-}
-
-/// Of one round, per value.
-#[derive(Clone, Copy)]
-struct Sample {
-    cpu: f64,
-    wall: f64,
 }
 
 /// Measures all servers of a case.
@@ -88,22 +70,11 @@ impl Pair {
         let (start, used) = (Instant::now(), self.serving.cpu()?);
         self.reading.tell(&self.values.to_string())?;
         let (wall, cpu) = (start.elapsed(), self.serving.cpu()?.saturating_sub(used));
-        let per_value = |time: Duration| time.as_secs_f64() * 1e9 / f64::from(self.values);
-        self.samples.push(Sample {
-            cpu: per_value(cpu),
-            wall: per_value(wall),
-        });
+        self.samples.push(Sample::of(cpu, wall, self.values));
         Ok(())
     }
 
     fn figures(&self, first: &[Sample]) -> Figures {
-        let spread = |of: fn(&Sample) -> f64| Spread::of(self.samples.iter().map(of).collect());
-        let rounds = self.samples.iter().zip(first);
-        Figures {
-            server: self.server.name,
-            cpu: spread(|sample| sample.cpu),
-            wall: spread(|sample| sample.wall),
-            ratio: Spread::of(rounds.map(|(own, first)| own.cpu / first.cpu).collect()),
-        }
+        Figures::of(self.server.name, &self.samples, first)
     }
 }
