@@ -65,8 +65,7 @@ impl Shutdown {
 
     /// Whether the server is shutting down.
     pub fn is_requested(&self) -> bool {
-        let course = self.0.as_ref();
-        course.is_some_and(|course| course.has_reached(Phase::Draining))
+        self.has_reached(Phase::Draining)
     }
 
     /// Resolves when the server begins to shut down. Pending for ever where there is no server.
@@ -76,6 +75,11 @@ impl Shutdown {
     /// Dropping the future has no effect.
     pub async fn requested(&self) {
         self.reached(Phase::Draining).await;
+    }
+
+    pub(crate) fn has_reached(&self, phase: Phase) -> bool {
+        let course = self.0.as_ref();
+        course.is_some_and(|course| course.has_reached(phase))
     }
 
     pub(crate) async fn reached(&self, phase: Phase) {
