@@ -10,6 +10,7 @@ use http::{
 use peristyle_core::{
     BoxError, Control, End, IntoOutcome,
     channel::{self, Produced, Receiver, Sender},
+    handover::SocketOffer,
 };
 use tokio::time::Instant;
 
@@ -44,6 +45,8 @@ use crate::{Drain, Event, EventBody, Jitter, KeepAlive};
 pub struct EventStream<S> {
     body: EventBody<S>,
     control: Control,
+    /// `None` where only a host's own connection can send it.
+    offer: Option<SocketOffer>,
 }
 
 /// A sender of events, and the stream that takes them: at most `capacity` wait to be written.
@@ -202,6 +205,9 @@ impl<S> EventStream<S> {
             headers.insert(name, HeaderValue::from_static(value));
         }
         response.extensions_mut().insert(self.control);
+        if let Some(offer) = self.offer {
+            response.extensions_mut().insert(offer);
+        }
         response
     }
 
@@ -216,6 +222,13 @@ impl<S> EventStream<S> {
         stream
     }
 
+    /// A host may let the body write to the socket itself.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn offering(mut self, offer: SocketOffer) -> Self {
+        self.offer = Some(offer);
+        self
+    }
+
     /// Whatever the source does.
     pub(crate) fn end_at(mut self, at: Instant, why: End) -> Self {
         self.body.limit = Some((at, why));
@@ -225,7 +238,11 @@ impl<S> EventStream<S> {
     fn with_close(source: S, close: fn(Pin<&mut S>, End)) -> Self {
         let (control, controlled) = Control::new();
         let body = EventBody::new(source, close, controlled);
-        Self { body, control }
+        Self {
+            body,
+            control,
+            offer: None,
+        }
     }
 }
 
@@ -250,6 +267,7 @@ impl<S> fmt::Debug for EventStream<S> {
         f.debug_struct("EventStream")
             .field("body", &self.body)
             .field("control", &self.control)
+            .field("offer", &self.offer)
             .finish()
     }
 }
