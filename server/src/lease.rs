@@ -41,11 +41,12 @@ impl Ends {
 
 impl Lease {
     pub(crate) fn new(
-        lifeline: Lifeline,
+        mut lifeline: Lifeline,
         control: Option<Control>,
         ends: Ends,
         seat: Seat,
     ) -> Self {
+        lifeline.settle();
         Self {
             lifeline,
             control,

@@ -151,7 +151,7 @@ impl<S> EventStream<S> {
     ///
     /// [`EventBuilder::retry`]: crate::EventBuilder::retry
     pub fn retry(mut self, delay: impl Into<Jitter>) -> Self {
-        self.body.retry = Some(delay.into().draw());
+        self.body.extras().retry = Some(delay.into().draw());
         self
     }
 
@@ -166,13 +166,13 @@ impl<S> EventStream<S> {
     /// The age counts from the first poll of the body. With a [`Jitter`], streams that began together
     /// end one after another. Default is no maximum.
     pub fn max_age(mut self, age: impl Into<Jitter>) -> Self {
-        self.body.max_age = Some(age.into().draw());
+        self.body.extras().max_age = Some(age.into().draw());
         self
     }
 
     /// What the stream does when the host shuts down. Default is [`Drain::EndNow`].
     pub fn on_drain(mut self, drain: Drain) -> Self {
-        self.body.drain = drain;
+        self.body.extras().drain = Some(drain);
         self
     }
 
@@ -181,7 +181,7 @@ impl<S> EventStream<S> {
     ///
     /// A browser hands an event of the name `error` to the listeners of connection errors too.
     pub fn error_event(mut self, event: Event) -> Self {
-        self.body.error_event = Some(event);
+        self.body.extras().error_event = Some(event);
         self
     }
 

@@ -10,5 +10,6 @@ mod ends;
 mod frozen;
 mod hostile;
 mod kept_alive;
+mod memory;
 mod same;
 mod server;

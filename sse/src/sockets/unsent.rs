@@ -11,7 +11,7 @@ use super::out::Out;
 
 /// What one client's socket did not take of what it was to be sent at once.
 #[derive(Debug, Default)]
-pub(super) struct Unsent(VecDeque<Bytes>);
+pub(super) struct Unsent(Option<Box<VecDeque<Bytes>>>);
 
 /// How writing came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) enum Written {
 
 impl Unsent {
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 
     /// Writes this, and keeps what the socket does not take. Nothing may be left from before.
@@ -39,8 +39,8 @@ impl Unsent {
             return Ok(Written::All);
         }
         let rest = out.rest(length.unwrap_or(0));
-        self.0
-            .extend(rest.into_iter().filter(|part| !part.is_empty()));
+        let rest = rest.into_iter().filter(|part| !part.is_empty());
+        self.0 = Some(Box::new(rest.collect()));
         if length.is_none() {
             return Ok(Written::Nothing);
         }
@@ -54,9 +54,9 @@ impl Unsent {
     /// Writes what is left.
     pub(super) fn write(&mut self, socket: &mut impl Write) -> io::Result<Written> {
         let mut written = Written::Nothing;
-        while !self.is_empty() {
+        while let Some(parts) = &self.0 {
             let mut slices = [IoSlice::new(&[]); 3];
-            for (slice, bytes) in slices.iter_mut().zip(&self.0) {
+            for (slice, bytes) in slices.iter_mut().zip(&**parts) {
                 *slice = IoSlice::new(bytes);
             }
             let Some(length) = attempt(|| socket.write_vectored(&slices))? else {
@@ -69,15 +69,16 @@ impl Unsent {
     }
 
     fn advance(&mut self, mut length: usize) {
-        while let Some(first) = self.0.front_mut() {
+        let Some(parts) = &mut self.0 else { return };
+        while let Some(first) = parts.front_mut() {
             if first.len() > length {
                 return first.advance(length);
             }
             length -= first.len();
-            self.0.pop_front();
+            parts.pop_front();
         }
         // Clients that have nothing left are to keep no room for it.
-        self.0 = VecDeque::new();
+        self.0 = None;
     }
 }
 
