@@ -3,8 +3,7 @@
 use std::{
     future::Future,
     net::TcpStream,
-    pin::pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -63,6 +62,11 @@ impl Sockets {
     /// The stream has a socket from here on. It is told to drain with the server.
     pub(crate) fn stream(&self, control: &Control) {
         self.tasks.streams.add(control);
+    }
+
+    /// Asks all streams to end.
+    pub(crate) fn drain(&self) {
+        self.tasks.streams.drain();
     }
 
     /// Whether what is still open is being cut off.
@@ -139,19 +143,19 @@ struct Tasks {
 impl Tasks {
     /// Runs what writes to sockets, for as long as they may be open.
     fn write(self: &Arc<Self>, task: BoxFuture<'static, ()>) {
+        // A task must not keep the set alive that it is in.
         let tasks = Arc::downgrade(self);
         let shutdown = self.shutdown.clone();
         self.spawn(async move {
-            let mut task = pin!(task);
-            tokio::select! {
-                biased;
-                () = task.as_mut() => return,
-                () = shutdown.requested() => with(&tasks, Streams::drain),
-            }
             tokio::select! {
                 biased;
                 () = task => {}
-                () = shutdown.reached(Phase::Forced) => with(&tasks, |streams| streams.cut(End::Deadline)),
+                () = shutdown.reached(Phase::Forced) => {
+                    // What is dropped now ends for this reason.
+                    if let Some(tasks) = tasks.upgrade() {
+                        tasks.streams.cut(End::Deadline);
+                    }
+                }
             }
         });
     }
@@ -183,13 +187,6 @@ impl Tasks {
 
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
         self.set.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A task must not keep the set alive that it is in.
-fn with(tasks: &Weak<Tasks>, tell: impl FnOnce(&Streams)) {
-    if let Some(tasks) = tasks.upgrade() {
-        tell(&tasks.streams);
     }
 }
 

@@ -70,6 +70,7 @@ impl Worker {
     /// may go on, on this runtime.
     pub(crate) async fn work(mut self) {
         self.accept().await;
+        self.sockets.drain();
         self.close();
         while let Some(ended) = self.connections.join_next().await {
             report(ended);
