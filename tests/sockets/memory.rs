@@ -48,7 +48,7 @@ impl Crowd {
             let path = format!("/route/{number}/{{parameter}}");
             table = table.get(path.as_str(), handler(|_: &mut Context| "hello"));
         }
-        let router = table.build().unwrap();
+        let table = table.build().unwrap();
         let (end, ended) = oneshot::channel::<()>();
         let mut serving = JoinSet::new();
         let address = runtime.block_on(async {
@@ -56,7 +56,7 @@ impl Crowd {
             let address = server.local_addr().unwrap();
             serving.spawn(async move {
                 let end = async { drop(ended.await) };
-                server.serve_until(router, end).await.unwrap();
+                server.serve_until(table, end).await.unwrap();
             });
             address
         });
@@ -103,7 +103,6 @@ fn one_that_waits_costs_less_than_a_kibibyte_whatever_the_number_of_routes() {
         crowd.grow(FIRST);
         let grown = measure(|| crowd.grow(MORE));
         let each = grown.bytes_current / i64::try_from(MORE).unwrap();
-        println!("{each} bytes with {routes} routes");
         assert!(
             (100..=MOST).contains(&each),
             "{each} bytes with {routes} routes"

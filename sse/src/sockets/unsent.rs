@@ -11,6 +11,10 @@ use super::out::Out;
 
 /// What one client's socket did not take of what it was to be sent at once.
 #[derive(Debug, Default)]
+#[expect(
+    clippy::box_collection,
+    reason = "it is small while there is nothing, which is nearly always"
+)]
 pub(super) struct Unsent(Option<Box<VecDeque<Bytes>>>);
 
 /// How writing came out.
