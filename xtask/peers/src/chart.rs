@@ -199,7 +199,7 @@ impl Lines {
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
             series.draw(&mut chart, *colour)?;
         }
-        Ok(legend(&mut chart)?)
+        legend(&mut chart)
     }
 
     /// What the numbers of the vertical axis take, with its description.
