@@ -1,5 +1,6 @@
-//! What the programs that measure have in common: children on cores of their own, spreads, and figures for programs.
+//! What the programs that measure have in common: children on cores of their own, spreads, figures for programs, and charts for people.
 
+pub mod chart;
 mod child;
 mod figures;
 pub mod runtime;
