@@ -16,6 +16,7 @@ mod judges;
 mod live_feed;
 mod llm_tokens;
 mod ndjson_import;
+mod network;
 mod nginx;
 mod order;
 mod progress;
