@@ -18,19 +18,29 @@ pub(crate) struct Network {
     _carrying: JoinSet<()>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    /// Who connects waits.
-    Cut,
-    /// It is cut as soon as a client has got so many bytes over one connection.
-    Whole(u64),
+#[derive(Clone, Copy)]
+struct State {
+    /// How often it was cut: a connection is of the time between two of them.
+    cuts: u64,
+    /// It is cut as soon as a client has got so many bytes over one connection. `None` while it is cut: who connects waits.
+    whole_for: Option<u64>,
+}
+
+impl State {
+    fn cut(&mut self) {
+        self.cuts += 1;
+        self.whole_for = None;
+    }
 }
 
 impl Network {
     pub(crate) async fn before(server: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let state = watch::Sender::new(State::Whole(u64::MAX));
+        let state = watch::Sender::new(State {
+            cuts: 0,
+            whole_for: Some(u64::MAX),
+        });
         let mut carrying = JoinSet::new();
         carrying.spawn(carry_all(listener, server, state.clone()));
         Ok(Self {
@@ -42,18 +52,20 @@ impl Network {
 
     /// Every connection is lost, in the middle of whatever it carries.
     pub(crate) fn cut(&self) {
-        self.state.send_replace(State::Cut);
+        self.state.send_modify(State::cut);
     }
 
     pub(crate) fn mend(&self) {
-        self.state.send_replace(State::Whole(u64::MAX));
+        self.state
+            .send_modify(|state| state.whole_for = Some(u64::MAX));
     }
 
     /// Mends it, and waits until it is cut again, by a connection over which a client has got so many bytes.
     pub(crate) async fn mend_for(&self, bytes: u64) {
         let mut state = self.state.subscribe();
-        self.state.send_replace(State::Whole(bytes));
-        let cut = soon(state.wait_for(|state| *state == State::Cut)).await;
+        self.state
+            .send_modify(|state| state.whole_for = Some(bytes));
+        let cut = soon(state.wait_for(|state| state.whole_for.is_none())).await;
         cut.expect("this has the sender");
     }
 }
@@ -69,17 +81,25 @@ async fn carry_all(listener: TcpListener, server: SocketAddr, state: watch::Send
 /// What fails is lost, as it is on any network.
 async fn carry(client: TcpStream, server: SocketAddr, network: watch::Sender<State>) {
     let mut state = network.subscribe();
-    let whole = state.wait_for(|state| *state != State::Cut).await;
-    let Some(State::Whole(bytes)) = whole.map(|state| *state).ok() else {
+    let whole = state.wait_for(|state| state.whole_for.is_some()).await;
+    let Some(State { cuts, whole_for }) = whole.map(|state| *state).ok() else {
         return;
     };
-    tokio::select! {
+    let bytes = whole_for.unwrap_or_default();
+    let carried = tokio::select! {
         biased;
-        _ = state.wait_for(|state| *state == State::Cut) => {}
-        Ok(true) = carry_bytes(client, server, bytes) => {
-            network.send_replace(State::Cut);
-        }
-        else => {}
+        _ = state.wait_for(|state| state.cuts != cuts) => return,
+        carried = carry_bytes(client, server, bytes) => carried,
+    };
+    if carried.is_ok_and(|all| all) {
+        // Another connection may have been the first.
+        network.send_if_modified(|state| {
+            let whole = state.cuts == cuts;
+            if whole {
+                state.cut();
+            }
+            whole
+        });
     }
 }
 
