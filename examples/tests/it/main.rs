@@ -3,6 +3,7 @@
 mod binary;
 mod browser;
 mod build_log;
+mod client;
 mod csv_export;
 mod cut_off;
 mod errors;
@@ -19,6 +20,7 @@ mod ndjson_import;
 mod network;
 mod nginx;
 mod order;
+mod prices;
 mod progress;
 mod proxy;
 mod serving;
