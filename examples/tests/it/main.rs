@@ -8,6 +8,7 @@ mod csv_export;
 mod cut_off;
 mod errors;
 mod events;
+mod feed_in_axum;
 mod files;
 mod folder;
 mod follow;
