@@ -3,6 +3,7 @@
 mod binary;
 mod browser;
 mod build_log;
+mod chat;
 mod client;
 mod csv_export;
 mod cut_off;
