@@ -20,11 +20,19 @@ use peristyle::{
 };
 use tokio::net::TcpListener;
 
-/// What the client did wrong.
-type Refused = (StatusCode, String);
+/// What the client wants is no topic.
+struct Refused(InvalidTopic);
 
-fn refused(error: InvalidTopic) -> Refused {
-    (StatusCode::BAD_REQUEST, error.to_string())
+impl From<InvalidTopic> for Refused {
+    fn from(error: InvalidTopic) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (StatusCode::BAD_REQUEST, self.0.to_string()).into_response()
+    }
 }
 
 async fn follow(
@@ -33,7 +41,7 @@ async fn follow(
     headers: HeaderMap,
     uri: Uri,
 ) -> Result<Response, Refused> {
-    let topics: Topics = topics.parse().map_err(refused)?;
+    let topics: Topics = topics.parse()?;
     let follow = Follow::last(10).topics(topics);
     Ok(match feed.follow(follow.resume_request(&headers, &uri)) {
         Ok(events) => events.into_response().into_response(),
@@ -47,13 +55,13 @@ async fn publish(
     Path(topic): Path<String>,
     text: String,
 ) -> Result<String, Refused> {
-    let topic: Topic = topic.parse().map_err(refused)?;
+    let topic: Topic = topic.parse()?;
     let publish = Publish::new(Event::data(&text)).topic(topic);
     Ok(feed.publish(publish).to_string())
 }
 
 async fn finish(State(feed): State<Feed>, Path(topic): Path<String>) -> Result<String, Refused> {
-    let topic: Topic = topic.parse().map_err(refused)?;
+    let topic: Topic = topic.parse()?;
     let last = Publish::new(Event::data("that was all")).topic(topic);
     Ok(feed.publish(last.last()).to_string())
 }

@@ -47,7 +47,7 @@ pub(crate) fn router(people: People, rooms: Rooms) -> Result<Router, RouteErrors
 }
 
 /// An `EventSource` can send no header of its own, but the browser sends the cookie with it.
-fn sign_in(people: State<People>, Path(token): Path<String>) -> Result<Response, BoxError> {
+async fn sign_in(people: State<People>, Path(token): Path<String>) -> Result<Response, BoxError> {
     if people.name(&token).is_none() {
         return Err(Problem::new(StatusCode::NOT_FOUND).into());
     }
@@ -57,11 +57,11 @@ fn sign_in(people: State<People>, Path(token): Path<String>) -> Result<Response,
 }
 
 /// Who asks, and the rooms that are open to them.
-fn list(user: User, rooms: State<Rooms>) -> Json<Value> {
+async fn list(user: User, rooms: State<Rooms>) -> Json<Value> {
     Json(json!({ "user": user.name, "rooms": rooms.open_to(&user) }))
 }
 
-fn enter(
+async fn enter(
     user: User,
     Path(room): Path<String>,
     rooms: State<Rooms>,
@@ -75,7 +75,7 @@ fn enter(
     }
 }
 
-fn say(
+async fn say(
     user: User,
     Path(room): Path<String>,
     rooms: State<Rooms>,
@@ -88,7 +88,7 @@ fn say(
     Ok(StatusCode::ACCEPTED)
 }
 
-fn remove(
+async fn remove(
     user: User,
     Path((room, name)): Path<(String, String)>,
     rooms: State<Rooms>,
