@@ -11,6 +11,7 @@ mod frozen;
 mod heads;
 mod leaves;
 mod leaving;
+mod ledger;
 mod protocol;
 mod server;
 mod told;
