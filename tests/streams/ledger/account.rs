@@ -6,10 +6,7 @@ use std::{
     ops::RangeInclusive,
 };
 
-use super::{
-    Book, EVERYONE, Position, Record, Tally,
-    book::Log,
-};
+use super::{Book, EVERYONE, Position, Record, Tally, book::Log};
 
 /// So many losses of one client are remembered, in case that what is lost comes late.
 const MAX_MISSED: usize = 1_000;
@@ -245,8 +242,13 @@ impl Account {
             Reason::Epoch => opened && at.epoch != gap.to.epoch,
             Reason::Lagged => {
                 let from = gap.from.filter(|from| from.epoch == at.epoch);
-                let ahead = from.is_some_and(|from| (at.offset..gap.to.offset).contains(&from.offset));
-                ahead && onwards && needed && self.lag != Lag::Resume && connection != Connection::Strayed
+                let ahead =
+                    from.is_some_and(|from| (at.offset..gap.to.offset).contains(&from.offset));
+                ahead
+                    && onwards
+                    && needed
+                    && self.lag != Lag::Resume
+                    && connection != Connection::Strayed
             }
             Reason::Unknown => connection == Connection::Strayed && gap.from.is_none(),
         }
