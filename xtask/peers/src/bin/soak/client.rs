@@ -42,7 +42,7 @@ impl Client {
     pub(crate) fn new(crowd: Arc<Crowd>, number: u64, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let asked = Asked::draw(&mut rng);
-        let some = rng.usize(4 * 1024..32 * 1024);
+        let some = rng.usize(2 * 1024..8 * 1024);
         let pace = match number % 20 {
             0 | 1 => Pace::Slow(some),
             2 => Pace::Frozen(8 * some),

@@ -216,7 +216,7 @@ impl Reading {
     async fn pause(&mut self, client: &mut Client) {
         let (some, millis) = match client.pace {
             Pace::Fast => return,
-            Pace::Slow(some) => (some, 50..500),
+            Pace::Slow(some) => (some, 100..600),
             Pace::Frozen(some) => (some, 2_500..5_000),
         };
         if self.read < some || client.crowd.is_ending() {
