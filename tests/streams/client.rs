@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const ROOM: usize = 64 * 1024;
 
 /// Longer than any time-out, by a clock that does not tick: a test that hangs fails instead.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How a client gives a response up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

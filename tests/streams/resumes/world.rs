@@ -23,6 +23,7 @@ use super::{
     served::{RETAINED, TOPICS, feed, position, serving, to_publish},
 };
 use crate::{
+    client::LONGEST,
     ledger::{Account, Book, EVERYONE, Record, Tally},
     server::{Door, InMemory, finished},
 };
@@ -33,9 +34,6 @@ const KEYS: u8 = 3;
 const RESTARTS: u64 = 9;
 /// How long a server lasts, in milliseconds.
 const LIFE: Range<u64> = 200..1_500;
-/// Longer than any time-out, by a clock that does not tick.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
 pub(super) fn live_through(seed: u64) -> Tally {
     let mut runtime = Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();

@@ -87,7 +87,9 @@ impl Client {
     }
 
     async fn connect(&mut self) -> End {
-        let fate = Fate::draw(&mut self.rng, self.crowd.is_ending());
+        // Who reads slowly is there for long enough to fall behind.
+        let stays = self.pace != Pace::Fast && self.rng.u8(..4) > 0;
+        let fate = Fate::draw(&mut self.rng, stays || self.crowd.is_ending());
         let last = self.decoder.last_event_id().to_owned();
         let strays = !self.crowd.is_ending() && self.rng.u8(..50) == 0;
         let last = if strays { STRAY } else { &last };

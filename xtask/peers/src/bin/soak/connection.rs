@@ -50,12 +50,12 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    pub(crate) fn draw(rng: &mut Rng, ending: bool) -> Self {
+    pub(crate) fn draw(rng: &mut Rng, stays: bool) -> Self {
         // Many short ones, and some long.
         let most = 1 << rng.u32(8..20);
         let bytes = rng.usize(1..most);
         match rng.u8(..10) {
-            _ if ending => Self::Stay,
+            _ if stays => Self::Stay,
             0..3 => Self::Close(bytes),
             3..6 => Self::Reset(bytes),
             _ => Self::Stay,
