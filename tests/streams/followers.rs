@@ -77,7 +77,7 @@ impl Came {
                 _ => came.events.push(offset(event.id())),
             }
         }
-        came.last = decoder.last_event_id().to_owned();
+        decoder.last_event_id().clone_into(&mut came.last);
         came
     }
 

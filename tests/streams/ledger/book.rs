@@ -152,14 +152,13 @@ impl Log {
         if self.records.len() <= index {
             self.records.resize(index + 1, None);
         }
-        match self.records[index] {
-            Some(known) => self.contradictions += u64::from(known != record),
-            None => {
-                self.records[index] = Some(record);
-                self.add(offset, record, retained);
-                self.advance();
-            }
+        if let Some(known) = self.records[index] {
+            self.contradictions += u64::from(known != record);
+            return;
         }
+        self.records[index] = Some(record);
+        self.add(offset, record, retained);
+        self.advance();
     }
 
     fn add(&mut self, offset: u64, record: Record, retained: u64) {

@@ -101,9 +101,10 @@ impl Follower {
         } else {
             self.account.connected();
         }
-        let last = match strays {
-            true => STRAY,
-            false => self.decoder.last_event_id(),
+        let last = if strays {
+            STRAY
+        } else {
+            self.decoder.last_event_id()
         };
         query(&self.asked.topics, self.asked.lag, last)
     }

@@ -1,6 +1,6 @@
 //! The server: a feed, and one server after another in front of it.
 
-use std::{io, net::SocketAddr, time::Duration};
+use std::{io, mem, net::SocketAddr, time::Duration};
 
 use peristyle_core::{BoxError, End};
 use peristyle_peers::Failure;
@@ -46,10 +46,10 @@ pub(crate) const ENDS: [(End, &str); 6] = [
 
 /// Says an address and an epoch, and does as it is told:
 ///
-/// - `drain`: puts another server in front of the feed, and says its address, then that the one before has ended;
+/// - `drain`: puts another server in front of the feed and says its address, while the one before drains;
 /// - `ends`: says how many streams have ended, for each of [`ENDS`];
 /// - `followers`: says how many there are;
-/// - `end`: ends.
+/// - `end`: ends, once all servers have.
 pub(crate) fn run(seed: u64) -> Result<(), Failure> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(2)
@@ -61,20 +61,18 @@ pub(crate) fn run(seed: u64) -> Result<(), Failure> {
         .max_age(Duration::from_secs(3_600))
         .build();
     let served = Served::new(feed.clone(), seed);
-    let mut serving = runtime.block_on(Serving::start(&served))?;
-    println!("{} {}", serving.address, feed.cursor().epoch().number());
+    let mut servers = Servers {
+        now: runtime.block_on(async { Serving::start(&served) })?,
+        draining: JoinSet::new(),
+        served,
+    };
+    println!("{} {}", servers.now.address, feed.cursor().epoch().number());
     for line in io::stdin().lines() {
         match &*line? {
-            "drain" => {
-                let next = runtime.block_on(Serving::start(&served))?;
-                println!("{}", next.address);
-                let before = std::mem::replace(&mut serving, next);
-                runtime.block_on(before.end())?;
-                println!("drained");
-            }
+            "drain" => println!("{}", runtime.block_on(servers.replace())?),
             "ends" => println!("{}", ends(&feed)),
             "followers" => println!("{}", feed.stats().subscribers),
-            "end" => return runtime.block_on(serving.end()),
+            "end" => return runtime.block_on(servers.end()),
             line => return Err(format!("a server was told `{line}`").into()),
         }
     }
@@ -87,6 +85,34 @@ fn ends(feed: &Feed) -> String {
     ends.join(" ")
 }
 
+/// The server that clients come to, and those that they are leaving.
+struct Servers {
+    served: Served,
+    now: Serving,
+    draining: JoinSet<Result<(), Failure>>,
+}
+
+impl Servers {
+    async fn replace(&mut self) -> Result<SocketAddr, Failure> {
+        while let Some(drained) = self.draining.try_join_next() {
+            drained??;
+        }
+        let next = Serving::start(&self.served)?;
+        let address = next.address;
+        let before = mem::replace(&mut self.now, next);
+        self.draining.spawn(before.end());
+        Ok(address)
+    }
+
+    async fn end(mut self) -> Result<(), Failure> {
+        self.draining.spawn(self.now.end());
+        while let Some(drained) = self.draining.join_next().await {
+            drained??;
+        }
+        Ok(())
+    }
+}
+
 /// A server on a port of its own.
 struct Serving {
     address: SocketAddr,
@@ -95,7 +121,7 @@ struct Serving {
 }
 
 impl Serving {
-    async fn start(served: &Served) -> Result<Self, Failure> {
+    fn start(served: &Served) -> Result<Self, Failure> {
         let listener = listener()?;
         let address = listener.local_addr()?;
         let router = served.router()?;

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// How many deliveries lie between two restarts, in the mean.
-const BETWEEN: u64 = 250_000;
+const BETWEEN: u64 = 400_000;
 /// The fewest restarts of a run.
 const FEWEST: u64 = 8;
 const TICK: Duration = Duration::from_millis(20);
@@ -117,12 +117,12 @@ impl Run {
         if kill { self.kill() } else { self.drain() }
     }
 
-    /// The next server is there before the one before has ended.
+    /// The next server is there before the one before has ended, which may not come to its end.
     fn drain(&mut self) -> Result<(), Failure> {
         self.drained += 1;
         let target = self.server.drain()?;
         self.target.send_replace(target);
-        self.server.drained()
+        Ok(())
     }
 
     fn kill(&mut self) -> Result<(), Failure> {
@@ -225,13 +225,6 @@ impl Server {
     fn drain(&mut self) -> Result<Target, Failure> {
         self.target.address = self.ask("drain")?.parse()?;
         Ok(self.target)
-    }
-
-    fn drained(&mut self) -> Result<(), Failure> {
-        match &*self.child.hear()? {
-            "drained" => Ok(()),
-            heard => Err(format!("a server that drains said `{heard}`").into()),
-        }
     }
 
     fn ends(&mut self) -> Result<[u64; ENDS.len()], Failure> {

@@ -12,7 +12,7 @@ pub(crate) const GROUP: u8 = 10;
 pub(crate) const NO_TOPIC: u8 = TOPICS;
 
 /// How many events the log keeps. It has no other bound that is ever reached.
-pub(crate) const RETAINED: u32 = 1_000;
+pub(crate) const RETAINED: u32 = 500;
 
 /// The event that says from where a client follows.
 pub(crate) const START: &str = "start";
