@@ -41,13 +41,17 @@ pub(crate) enum Pace {
 impl Client {
     pub(crate) fn new(crowd: Arc<Crowd>, number: u64, seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
-        let asked = Asked::draw(&mut rng);
         let some = rng.usize(2 * 1024..8 * 1024);
         let pace = match number % 20 {
             0 | 1 => Pace::Slow(some),
             2 => Pace::Frozen(8 * some),
             _ => Pace::Fast,
         };
+        let mut asked = Asked::draw(&mut rng);
+        // Who reads slowly falls behind only if there is much to read.
+        while pace != Pace::Fast && !asked.is_everything() {
+            asked = Asked::draw(&mut rng);
+        }
         Self {
             crowd,
             rng,
@@ -88,8 +92,8 @@ impl Client {
 
     async fn connect(&mut self) -> End {
         // Who reads slowly is there for long enough to fall behind.
-        let stays = self.pace != Pace::Fast && self.rng.u8(..4) > 0;
-        let fate = Fate::draw(&mut self.rng, stays || self.crowd.is_ending());
+        let patient = self.pace != Pace::Fast && self.rng.u8(..4) > 0;
+        let fate = Fate::draw(&mut self.rng, patient || self.crowd.is_ending());
         let last = self.decoder.last_event_id().to_owned();
         let strays = !self.crowd.is_ending() && self.rng.u8(..50) == 0;
         let last = if strays { STRAY } else { &last };
@@ -112,7 +116,7 @@ impl Client {
                 // A server that has gone, or is about to.
                 let gone = error.is::<std::io::Error>();
                 if !gone {
-                    self.crowd.fail(error);
+                    self.crowd.fail(&error);
                 }
                 End::Failed
             }

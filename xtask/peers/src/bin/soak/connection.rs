@@ -75,13 +75,11 @@ pub(crate) async fn follow(client: &mut Client, last: &str, fate: Fate) -> Resul
     let mut reading = Reading::new(fate.after());
     let end = reading.run(client, &mut stream).await;
     client.crowd.enter(reading.entries.drain(..));
-    match end? {
-        Some(end) => Ok(end),
-        None => {
-            leave(&client.crowd, stream, fate).await?;
-            Ok(End::Left)
-        }
+    if let Some(end) = end? {
+        return Ok(end);
     }
+    leave(&client.crowd, stream, fate).await?;
+    Ok(End::Left)
 }
 
 async fn open(client: &Client, last: &str) -> io::Result<TcpStream> {

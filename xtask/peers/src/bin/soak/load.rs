@@ -104,7 +104,7 @@ impl Crowd {
     }
 
     /// Something that must not be, and that no number stands for.
-    pub(crate) fn fail(&self, why: impl ToString) {
+    pub(crate) fn fail(&self, why: &impl ToString) {
         let mut failures = lock(&self.failures);
         if failures.len() < 20 {
             failures.push(why.to_string());
@@ -124,7 +124,7 @@ impl Crowd {
         for mut account in lock(&self.left).drain(..) {
             self.settle(&mut account);
             if !account.is_settled() {
-                self.fail("an account is not settled at the end");
+                self.fail(&"an account is not settled at the end");
             }
         }
         let mut tally = self.tally();
@@ -166,7 +166,10 @@ pub(crate) fn run(crowd: &Arc<Crowd>, options: &Options) -> Result<(), Failure> 
             .is_err()
             || !clients.is_empty()
         {
-            crowd.fail(format!("{} clients did not come to the end", clients.len()));
+            crowd.fail(&format!(
+                "{} clients did not come to the end",
+                clients.len()
+            ));
         }
         Ok(())
     })

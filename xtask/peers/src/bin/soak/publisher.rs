@@ -154,14 +154,14 @@ impl Publisher {
         timeout(ANSWER, post(stream, "/publish", body)).await?
     }
 
-    fn answered(&mut self, events: &[(Record, usize)], answer: &str) {
+    fn answered(&self, events: &[(Record, usize)], answer: &str) {
         let positions: Result<Vec<_>, _> = answer.lines().map(wire::position).collect();
         let positions = match positions {
             Ok(positions) if positions.len() == events.len() => positions,
             _ => {
                 return self
                     .crowd
-                    .fail(format!("a publisher was answered `{answer}`"));
+                    .fail(&format!("a publisher was answered `{answer}`"));
             }
         };
         if let Some(last) = positions.last() {

@@ -1,6 +1,6 @@
 //! The server: a feed, and one server after another in front of it.
 
-use std::{io, mem, net::SocketAddr, time::Duration};
+use std::{fmt::Write as _, io, mem, net::SocketAddr, time::Duration};
 
 use peristyle_core::{BoxError, End};
 use peristyle_peers::Failure;
@@ -69,7 +69,7 @@ pub(crate) fn run(seed: u64) -> Result<(), Failure> {
     println!("{} {}", servers.now.address, feed.cursor().epoch().number());
     for line in io::stdin().lines() {
         match &*line? {
-            "drain" => println!("{}", runtime.block_on(servers.replace())?),
+            "drain" => println!("{}", runtime.block_on(async { servers.replace() })?),
             "ends" => println!("{}", ends(&feed)),
             "followers" => println!("{}", feed.stats().subscribers),
             "end" => return runtime.block_on(servers.end()),
@@ -93,7 +93,7 @@ struct Servers {
 }
 
 impl Servers {
-    async fn replace(&mut self) -> Result<SocketAddr, Failure> {
+    fn replace(&mut self) -> Result<SocketAddr, Failure> {
         while let Some(drained) = self.draining.try_join_next() {
             drained??;
         }
@@ -117,7 +117,7 @@ impl Servers {
 struct Serving {
     address: SocketAddr,
     end: oneshot::Sender<()>,
-    server: JoinSet<io::Result<()>>,
+    task: JoinSet<io::Result<()>>,
 }
 
 impl Serving {
@@ -126,22 +126,18 @@ impl Serving {
         let address = listener.local_addr()?;
         let router = served.router()?;
         let (end, ended) = oneshot::channel();
-        let mut server = JoinSet::new();
+        let mut task = JoinSet::new();
         let serving = Server::on(listener)
             .write_timeout(WRITE_TIMEOUT)
             .grace(GRACE);
-        server.spawn(serving.serve_until(router, async { drop(ended.await) }));
-        Ok(Self {
-            address,
-            end,
-            server,
-        })
+        task.spawn(serving.serve_until(router, async { drop(ended.await) }));
+        Ok(Self { address, end, task })
     }
 
     async fn end(mut self) -> Result<(), Failure> {
         // It has ended by itself if it does not hear; its result says why.
         let _told = self.end.send(());
-        let ended = self.server.join_next().await;
+        let ended = self.task.join_next().await;
         Ok(ended.ok_or("a server has one task")???)
     }
 }
@@ -208,7 +204,7 @@ async fn publish(served: State<Served>, events: String) -> Result<String, BoxErr
     let mut cursors = String::new();
     for data in events.lines() {
         let cursor = served.feed.publish(to_publish(data)?);
-        cursors.push_str(&format!("{cursor}\n"));
+        writeln!(cursors, "{cursor}")?;
     }
     Ok(cursors)
 }

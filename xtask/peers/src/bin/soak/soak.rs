@@ -195,7 +195,8 @@ impl Run {
         let tally = self.crowd.close();
         let left = self.server.left()?;
         if left > 0 {
-            self.crowd.fail(format!("{left} followers are left behind"));
+            self.crowd
+                .fail(&format!("{left} followers are left behind"));
         }
         let mut report = self.report(options, started)?;
         report.tally = tally;
