@@ -147,11 +147,12 @@ impl Tasks {
         let tasks = Arc::downgrade(self);
         let shutdown = self.shutdown.clone();
         self.spawn(async move {
+            let mut task = task;
             tokio::select! {
                 biased;
-                () = task => {}
+                () = task.as_mut() => {}
                 () = shutdown.reached(Phase::Forced) => {
-                    // What is dropped now ends for this reason.
+                    // What is dropped with the task ends for this reason.
                     if let Some(tasks) = tasks.upgrade() {
                         tasks.streams.cut(End::Deadline);
                     }
