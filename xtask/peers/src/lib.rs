@@ -1,7 +1,12 @@
-//! What the programs that measure have in common: children on cores of their own, spreads, and figures for programs.
+//! What the programs that measure have in common: children on cores of their own, responses as they come, spreads, figures for programs, and
+//! charts for people.
 
+pub mod chart;
 mod child;
 mod figures;
+mod framing;
+mod head;
+mod process;
 pub mod runtime;
 mod served;
 mod spread;
@@ -9,6 +14,9 @@ mod spread;
 pub use self::{
     child::Child,
     figures::{figure, spread_figures, write},
+    framing::Framing,
+    head::Head,
+    process::Process,
     served::{Figures, Sample},
     spread::Spread,
 };

@@ -1,0 +1,47 @@
+//! Peristyle, with its default limits and time-outs.
+
+use std::net;
+
+use http::StatusCode;
+use peristyle_core::{BoxError, Outcome, before};
+use peristyle_peers::{Failure, runtime};
+use peristyle_server::{Context, Router, Routes, Server, State, handler};
+use peristyle_sse::{
+    Event, LastEventId,
+    feed::{Feed, Follow},
+};
+
+use super::NAME;
+
+pub(super) fn serve(listener: net::TcpListener, routes: usize) -> Result<(), Failure> {
+    let router = router(routes)?;
+    runtime::run(listener, async |listener| {
+        Ok(Server::on(listener).serve(router).await?)
+    })
+}
+
+fn router(routes: usize) -> Result<Router, Failure> {
+    let known = Routes::new()
+        .state(Feed::new())
+        .get("/events", before(follow))
+        .post("/publish", handler(publish));
+    let others = (1..routes).map(|number| format!("/others/{number}"));
+    let all = others.fold(known, |known, path| {
+        known.get(&path, handler(|_: &mut Context| ()))
+    });
+    Ok(all.build()?)
+}
+
+fn follow(cx: &mut Context) -> Outcome {
+    let last = LastEventId::of(cx.headers(), cx.uri());
+    let follow = Follow::live().resume(last.as_ref().and_then(LastEventId::as_str));
+    match cx.state::<Feed>()?.follow(follow) {
+        Ok(events) => cx.respond(events.into_response()),
+        Err(_finished) => cx.respond(peristyle_sse::finished()),
+    }
+}
+
+async fn publish(feed: State<Feed>, data: String) -> Result<StatusCode, BoxError> {
+    feed.publish(Event::builder().event(NAME).data(&data).build()?);
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,132 @@
+//! What was measured, for people and for programs.
+
+use peristyle_peers::spread_figures;
+use serde_json::Value;
+
+use crate::rounds::{Figure, Outcome};
+
+/// A row for each server: its figures, and the first of them beside that of the first server.
+pub(crate) fn rows(outcomes: &[Outcome]) -> Vec<String> {
+    let mut measured = outcomes.iter().filter_map(|it| it.figures.as_ref().ok());
+    let columns = measured.next().map_or(&[][..], Vec::as_slice);
+    let heading = heading(columns);
+    let rows = outcomes.iter().map(|outcome| row(outcome, columns));
+    [heading].into_iter().chain(rows).collect()
+}
+
+fn heading(columns: &[Figure]) -> String {
+    let titles = columns.iter().map(|figure| {
+        let title = format!("{} {}", figure.what, figure.unit);
+        format!("  {title:>18} {:<17}", "min..max")
+    });
+    let titles: String = titles.collect();
+    format!("{:<12}  {:>8}{titles}", "server", "to first")
+}
+
+/// A figure that the first server has and this one has not is left out.
+fn row(outcome: &Outcome, columns: &[Figure]) -> String {
+    let server = outcome.server;
+    let figures = match &outcome.figures {
+        Err(failure) => return format!("{server:<12}  FAILED: {failure}"),
+        Ok(figures) => figures,
+    };
+    let own = |column: &Figure| figures.iter().find(|figure| figure.what == column.what);
+    let ratio = columns.first().and_then(own);
+    let ratio = ratio.map_or_else(String::new, |it| format!("{:.3}", it.to_first.median));
+    let cells = columns.iter().map(|it| own(it).map_or_else(absent, column));
+    let cells: String = cells.collect();
+    format!("{server:<12}  {ratio:>8}{cells}")
+}
+
+fn absent() -> String {
+    format!("  {:>18} {:<17}", "-", "")
+}
+
+fn column(figure: &Figure) -> String {
+    let digits = match figure.spread.median {
+        ..100.0 => 2,
+        _ => 0,
+    };
+    let (median, range) = (figure.spread.median, figure.spread.range(digits));
+    format!("  {median:>18.digits$} {range:<17}")
+}
+
+/// The same for programs, under `SCENARIO/CASE/SERVER/WHAT`.
+pub(crate) fn json(case: &str, outcomes: &[Outcome]) -> Vec<Value> {
+    let measured = outcomes
+        .iter()
+        .filter_map(|it| Some((it.server, it.figures.as_ref().ok()?)));
+    let each = |(server, figure): (&str, &Figure)| {
+        let name = format!("{case}/{server}/{}", figure.what);
+        let own = spread_figures(&name, figure.spread, figure.unit);
+        let ratio = spread_figures(&format!("{name}/to_first"), figure.to_first, "ratio");
+        [own, ratio].concat()
+    };
+    let figures = measured.flat_map(|(server, figures)| figures.iter().map(move |it| (server, it)));
+    figures.flat_map(each).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use peristyle_peers::Spread;
+
+    use super::*;
+
+    fn outcomes() -> [Outcome; 2] {
+        let figure = Figure {
+            what: "cpu",
+            unit: "µs",
+            spread: Spread::of(vec![1.0, 2.0, 4.0]),
+            to_first: Spread::of(vec![1.0]),
+        };
+        [
+            Outcome {
+                server: "floor",
+                figures: Ok(vec![figure]),
+            },
+            Outcome {
+                server: "axum",
+                figures: Err("it broke".to_owned()),
+            },
+        ]
+    }
+
+    #[test]
+    fn a_row_has_the_figures_or_why_there_are_none() {
+        let rows = rows(&outcomes());
+        assert_eq!(rows.len(), 3);
+        assert!(rows[0].contains("cpu µs"));
+        assert!(rows[1].starts_with("floor") && rows[1].contains("2.00 1.00..4.00"));
+        assert_eq!(rows[2], "axum          FAILED: it broke");
+    }
+
+    #[test]
+    fn a_figure_stands_below_its_name_also_when_another_is_missing() {
+        let figure = |what, value| Figure {
+            what,
+            unit: "B",
+            spread: Spread::of(vec![value]),
+            to_first: Spread::of(vec![1.0]),
+        };
+        let outcome = |server, figures| Outcome {
+            server,
+            figures: Ok(figures),
+        };
+        let outcomes = [
+            outcome("floor", vec![figure("heap", 1.0), figure("resident", 2.0)]),
+            outcome("nchan", vec![figure("resident", 3.0)]),
+        ];
+        let rows = rows(&outcomes);
+        assert_eq!(rows[1].find("2.00"), rows[2].find("3.00"));
+        assert!(rows[2].contains(" - "));
+    }
+
+    #[test]
+    fn programs_get_what_was_measured() {
+        let figures = json("one/1000", &outcomes());
+        assert_eq!(figures.len(), 6);
+        assert_eq!(figures[0]["name"], "one/1000/floor/cpu");
+        assert_eq!(figures[0]["value"], 2.0);
+        assert_eq!(figures[3]["name"], "one/1000/floor/cpu/to_first");
+    }
+}
