@@ -7,6 +7,7 @@ mod csv_export;
 mod cut_off;
 mod errors;
 mod events;
+mod feed_server;
 mod files;
 mod folder;
 mod follow;
