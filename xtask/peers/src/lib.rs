@@ -13,7 +13,7 @@ mod spread;
 
 pub use self::{
     child::Child,
-    figures::{figure, spread_figures, write},
+    figures::{figure, spread_figures, write, write_picture},
     framing::Framing,
     head::Head,
     process::Process,

@@ -10,7 +10,8 @@
 //! nchan is measured where it is installed (`apt-get install nginx libnginx-mod-nchan`).
 //!
 //! ```text
-//! feed [--peers] [SCENARIO…]       measure these, or all; print tables, write target/bench/feed.json or feed-peers.json
+//! feed [--peers] [SCENARIO…]       measure these, or all; print tables, write target/bench/feed.json or feed-peers.json,
+//!                                  and charts beside it
 //!      --rounds N                  default is 5
 //!      --followers N               leave out cases with more
 //!      --server NAME               measure this one, and others that are named so
@@ -25,12 +26,14 @@
 mod backlog;
 mod clock;
 mod crowd;
+mod descriptors;
 mod latency;
 mod ledger;
 mod listen;
 mod message;
 mod nginx;
 mod options;
+mod picture;
 mod publisher;
 mod reading;
 mod rounds;
@@ -45,8 +48,9 @@ use std::env;
 
 use peristyle_peers::Failure;
 use rustix::thread::{CpuSet, sched_setaffinity};
+use serde_json::Value;
 
-use crate::{options::Options, scenario::SCENARIOS, server::SERVERS, site::CORES};
+use crate::{options::Options, rounds::Outcome, scenario::SCENARIOS, server::SERVERS, site::CORES};
 
 fn main() -> Result<(), Failure> {
     let arguments: Vec<String> = env::args().skip(1).collect();
@@ -73,26 +77,47 @@ fn list() {
 fn measure(options: &Options<'_>) -> Result<(), Failure> {
     let (scenarios, rounds) = (options.scenarios()?, options.rounds()?);
     stay_on_core(CORES[1])?;
-    let (mut figures, mut failed) = (Vec::new(), 0);
+    let mut measured = Measured::default();
     for scenario in scenarios {
         println!("{}: {}", scenario.name, scenario.about);
-        let cases = scenario.cases.iter();
-        for case in cases.filter(|case| case.followers <= options.followers) {
+        let cases: Vec<_> = options.cases(scenario).collect();
+        descriptors::are_enough(&cases)?;
+        let mut charts = Vec::new();
+        for case in cases {
             let name = format!("{}/{}", scenario.name, case.name);
             let outcomes = rounds.of(scenario, case);
-            println!("\n{name}");
-            for row in table::rows(&outcomes) {
-                println!("{row}");
-            }
-            failed += outcomes.iter().filter(|it| it.figures.is_err()).count();
-            figures.extend(table::json(&name, &outcomes));
+            measured.note(&name, &outcomes);
+            charts.extend(picture::bars(&name, &outcomes));
         }
         println!();
+        picture::write(&format!("{}-{}", options.title(), scenario.name), &charts)?;
     }
-    peristyle_peers::write(options.title(), &figures)?;
-    match failed {
-        0 => Ok(()),
-        failed => Err(format!("{failed} servers failed").into()),
+    measured.write(options.title())
+}
+
+/// What all scenarios have shown.
+#[derive(Default)]
+struct Measured {
+    figures: Vec<Value>,
+    failed: usize,
+}
+
+impl Measured {
+    fn note(&mut self, case: &str, outcomes: &[Outcome]) {
+        println!("\n{case}");
+        for row in table::rows(outcomes) {
+            println!("{row}");
+        }
+        self.failed += outcomes.iter().filter(|it| it.figures.is_err()).count();
+        self.figures.extend(table::json(case, outcomes));
+    }
+
+    fn write(&self, title: &str) -> Result<(), Failure> {
+        peristyle_peers::write(title, &self.figures)?;
+        match self.failed {
+            0 => Ok(()),
+            failed => Err(format!("{failed} servers failed").into()),
+        }
     }
 }
 

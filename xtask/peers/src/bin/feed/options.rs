@@ -5,7 +5,7 @@ use peristyle_peers::{Failure, Process};
 use crate::{
     nginx::Nginx,
     rounds::Rounds,
-    scenario::{SCENARIOS, Scenario},
+    scenario::{Case, SCENARIOS, Scenario},
     server::{ELSEWHERE, Kind, SERVERS, Server},
     target::Target,
 };
@@ -15,13 +15,13 @@ const ROUNDS: usize = 5;
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct Options<'a> {
-    pub(crate) peers: bool,
+    peers: bool,
     url: Option<&'a str>,
     publish: Option<&'a str>,
     pid: Option<u32>,
     rounds: usize,
     /// The most that are asked for in a case.
-    pub(crate) followers: usize,
+    followers: usize,
     /// Those that are measured; without a name, all.
     only: Vec<&'a str>,
     scenarios: Vec<&'a str>,
@@ -88,6 +88,12 @@ impl<'a> Options<'a> {
             .collect()
     }
 
+    /// Those of a scenario that are not too large.
+    pub(crate) fn cases(&self, scenario: &'static Scenario) -> impl Iterator<Item = &'static Case> {
+        let cases = scenario.cases.iter();
+        cases.filter(|case| case.followers <= self.followers)
+    }
+
     /// Of the figures.
     pub(crate) fn title(&self) -> &'static str {
         match (self.url, self.peers) {
@@ -151,6 +157,14 @@ mod tests {
         assert_eq!(chosen[0].name, "one");
         let all = Options::parse(&[]).unwrap().scenarios().unwrap();
         assert_eq!(all.len(), SCENARIOS.len());
+    }
+
+    #[test]
+    fn cases_with_too_many_followers_are_left_out() {
+        let one = Scenario::named("one").unwrap();
+        let cases = |arguments: &[&str]| Options::parse(arguments).unwrap().cases(one).count();
+        assert_eq!(cases(&[]), 2);
+        assert_eq!(cases(&["--followers", "1000"]), 1);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Servers that take turns.
 
+use std::io::{self, IsTerminal};
+
 use peristyle_peers::{Failure, Process, Spread};
 
 use crate::{
@@ -28,8 +30,8 @@ pub(crate) struct Figure {
     pub(crate) what: &'static str,
     pub(crate) unit: &'static str,
     pub(crate) spread: Spread,
-    /// To the same figure of the first server in the same round.
-    pub(crate) to_first: Spread,
+    /// To the same figure of the first server in the same round, if it has it.
+    pub(crate) to_first: Option<Spread>,
 }
 
 /// The rounds of one server, up to the first that failed.
@@ -58,6 +60,7 @@ impl Rounds {
                 line.note(scenario.round(&stand, case));
             }
         }
+        done();
         outcomes(&lines)
     }
 }
@@ -94,36 +97,41 @@ fn outcomes(lines: &[Line]) -> Vec<Outcome> {
 fn figures(rounds: &[Vec<Reading>], first: &[Vec<Reading>]) -> Vec<Figure> {
     let readings = rounds.first().map_or(&[][..], Vec::as_slice);
     let figure = |reading: &Reading| {
-        let values = |rounds: &[Vec<Reading>]| {
-            let rounds = rounds.iter();
-            rounds
-                .filter_map(|round| round.iter().find(|it| it.what == reading.what))
-                .map(|reading| reading.value)
-                .collect::<Vec<_>>()
-        };
-        let (own, first) = (values(rounds), values(first));
-        let ratios: Vec<_> = own
-            .iter()
-            .zip(&first)
-            .map(|(own, first)| own / first)
-            .collect();
+        let own = values(rounds, reading.what);
+        let pairs = own.iter().zip(values(first, reading.what));
+        let ratios: Vec<_> = pairs.map(|(own, first)| own / first).collect();
+        let are_there = !ratios.is_empty() && ratios.iter().all(|ratio| ratio.is_finite());
         Figure {
             what: reading.what,
             unit: reading.unit,
             spread: Spread::of(own),
-            to_first: match ratios.is_empty() {
-                true => Spread::of(vec![f64::NAN]),
-                false => Spread::of(ratios),
-            },
+            to_first: are_there.then(|| Spread::of(ratios)),
         }
     };
     readings.iter().map(figure).collect()
 }
 
-/// Where a person waits, what is being done.
+fn values(rounds: &[Vec<Reading>], what: &str) -> Vec<f64> {
+    let of_rounds = rounds.iter().flatten();
+    let named = of_rounds.filter(|reading| reading.what == what);
+    named.map(|reading| reading.value).collect()
+}
+
+/// Where a person waits, what is being done, over what was done before.
 #[expect(clippy::print_stderr, reason = "it is for who waits at the terminal")]
 fn progress(what: &str) {
-    eprintln!("  {what}");
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K{what}");
+    } else {
+        eprintln!("  {what}");
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "it is for who waits at the terminal")]
+fn done() {
+    if io::stderr().is_terminal() {
+        eprint!("\r\x1b[2K");
+    }
 }
 
 #[cfg(test)]
@@ -140,7 +148,12 @@ mod tests {
         let figures = figures(&rounds(&[2.0, 9.0, 4.0]), &rounds(&[1.0, 3.0, 8.0]));
         assert_eq!(figures.len(), 1);
         assert_eq!(figures[0].spread, Spread::of(vec![2.0, 4.0, 9.0]));
-        assert_eq!(figures[0].to_first, Spread::of(vec![0.5, 2.0, 3.0]));
+        assert_eq!(figures[0].to_first, Some(Spread::of(vec![0.5, 2.0, 3.0])));
+        assert_eq!(super::figures(&rounds(&[2.0]), &[])[0].to_first, None);
+        assert_eq!(
+            super::figures(&rounds(&[2.0]), &rounds(&[0.0]))[0].to_first,
+            None
+        );
     }
 
     #[test]

@@ -15,40 +15,44 @@ pub(crate) fn rows(outcomes: &[Outcome]) -> Vec<String> {
 }
 
 fn heading(columns: &[Figure]) -> String {
-    let titles = columns.iter().map(|figure| {
+    let mut titles = columns.iter().map(|figure| {
         let title = format!("{} {}", figure.what, figure.unit);
-        format!("  {title:>18} {:<17}", "min..max")
+        format!("  {title:>16}")
     });
-    let titles: String = titles.collect();
-    format!("{:<12}  {:>8}{titles}", "server", "to first")
+    let first = titles.next().unwrap_or_default();
+    let others: String = titles.collect();
+    let (server, to_first, range) = ("server", "to first", "min..max");
+    format!("{server:<10}  {to_first:>8}{first}  {range:<16}{others}")
 }
 
-/// A figure that the first server has and this one has not is left out.
+/// The first figure has its least and greatest beside it. One that the first server has and this one has not is left out.
 fn row(outcome: &Outcome, columns: &[Figure]) -> String {
     let server = outcome.server;
     let figures = match &outcome.figures {
-        Err(failure) => return format!("{server:<12}  FAILED: {failure}"),
+        Err(failure) => return format!("{server:<10}  FAILED: {failure}"),
         Ok(figures) => figures,
     };
     let own = |column: &Figure| figures.iter().find(|figure| figure.what == column.what);
-    let ratio = columns.first().and_then(own);
-    let ratio = ratio.map_or_else(String::new, |it| format!("{:.3}", it.to_first.median));
-    let cells = columns.iter().map(|it| own(it).map_or_else(absent, column));
-    let cells: String = cells.collect();
-    format!("{server:<12}  {ratio:>8}{cells}")
+    let first = columns.first().and_then(own);
+    let ratio = first.and_then(|it| it.to_first);
+    let ratio = ratio.map_or_else(String::new, |it| format!("{:.3}", it.median));
+    let range = first.map_or_else(String::new, |it| it.spread.range(digits(it)));
+    let mut cells = columns.iter().map(|it| cell(own(it)));
+    let cell = cells.next().unwrap_or_default();
+    let others: String = cells.collect();
+    format!("{server:<10}  {ratio:>8}{cell}  {range:<16}{others}")
 }
 
-fn absent() -> String {
-    format!("  {:>18} {:<17}", "-", "")
+fn cell(figure: Option<&Figure>) -> String {
+    let median = figure.map(|it| format!("{:.*}", digits(it), it.spread.median));
+    format!("  {:>16}", median.as_deref().unwrap_or("-"))
 }
 
-fn column(figure: &Figure) -> String {
-    let digits = match figure.spread.median {
+fn digits(figure: &Figure) -> usize {
+    match figure.spread.median {
         ..100.0 => 2,
         _ => 0,
-    };
-    let (median, range) = (figure.spread.median, figure.spread.range(digits));
-    format!("  {median:>18.digits$} {range:<17}")
+    }
 }
 
 /// The same for programs, under `SCENARIO/CASE/SERVER/WHAT`.
@@ -59,8 +63,10 @@ pub(crate) fn json(case: &str, outcomes: &[Outcome]) -> Vec<Value> {
     let each = |(server, figure): (&str, &Figure)| {
         let name = format!("{case}/{server}/{}", figure.what);
         let own = spread_figures(&name, figure.spread, figure.unit);
-        let ratio = spread_figures(&format!("{name}/to_first"), figure.to_first, "ratio");
-        [own, ratio].concat()
+        let ratio = figure.to_first.into_iter();
+        let ratio =
+            ratio.flat_map(move |it| spread_figures(&format!("{name}/to_first"), it, "ratio"));
+        own.into_iter().chain(ratio)
     };
     let figures = measured.flat_map(|(server, figures)| figures.iter().map(move |it| (server, it)));
     figures.flat_map(each).collect()
@@ -77,7 +83,7 @@ mod tests {
             what: "cpu",
             unit: "µs",
             spread: Spread::of(vec![1.0, 2.0, 4.0]),
-            to_first: Spread::of(vec![1.0]),
+            to_first: Some(Spread::of(vec![1.0])),
         };
         [
             Outcome {
@@ -96,8 +102,8 @@ mod tests {
         let rows = rows(&outcomes());
         assert_eq!(rows.len(), 3);
         assert!(rows[0].contains("cpu µs"));
-        assert!(rows[1].starts_with("floor") && rows[1].contains("2.00 1.00..4.00"));
-        assert_eq!(rows[2], "axum          FAILED: it broke");
+        assert!(rows[1].starts_with("floor") && rows[1].contains("2.00  1.00..4.00"));
+        assert_eq!(rows[2], "axum        FAILED: it broke");
     }
 
     #[test]
@@ -106,7 +112,7 @@ mod tests {
             what,
             unit: "B",
             spread: Spread::of(vec![value]),
-            to_first: Spread::of(vec![1.0]),
+            to_first: Some(Spread::of(vec![1.0])),
         };
         let outcome = |server, figures| Outcome {
             server,

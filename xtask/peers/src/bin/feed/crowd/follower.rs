@@ -51,6 +51,8 @@ pub(super) enum Turn {
     /// The head of the response is there.
     Follows,
     Read,
+    /// The body has come to its end.
+    Over,
     /// The connection is closed. The body has come to its end, or has not.
     Closed {
         clean: bool,
@@ -151,6 +153,7 @@ impl Follower {
         }
         if framing.is_over() {
             *state = State::Over;
+            turn = Turn::Over;
         }
         Ok(turn)
     }

@@ -3,6 +3,8 @@
 mod broadcast;
 mod events;
 mod follower;
+#[cfg(test)]
+mod tests;
 
 use std::{io, os::fd::OwnedFd, time::Duration};
 
@@ -54,7 +56,9 @@ pub(crate) struct Crowd {
 /// What became of the followers.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Counts {
-    pub(crate) following: usize,
+    following: usize,
+    /// Whose body has come to its end.
+    over: usize,
     pub(crate) closed: usize,
     /// Of those that were closed.
     pub(crate) clean: usize,
@@ -135,7 +139,7 @@ impl Crowd {
                 self.invite(room)?;
             }
             self.turn(request, LONGEST)?;
-            self.refuse_closed()?;
+            self.refuse_ends()?;
         }
         Ok(())
     }
@@ -154,10 +158,10 @@ impl Crowd {
         Ok(())
     }
 
-    fn refuse_closed(&self) -> Result<(), Failure> {
-        match self.counts.closed {
+    fn refuse_ends(&self) -> Result<(), Failure> {
+        match self.counts.closed.max(self.counts.over) {
             0 => Ok(()),
-            closed => Err(format!("the server closed {closed} connections").into()),
+            ended => Err(format!("the server ended {ended} streams").into()),
         }
     }
 
@@ -173,8 +177,9 @@ impl Crowd {
         self.first_id.as_deref()
     }
 
-    /// Reads until the servers have closed all connections.
+    /// Reads until the server has closed all connections, the publisher's among them.
     pub(crate) fn see_off(&mut self) -> Result<Counts, Failure> {
+        epoll::delete(&self.epoll, &self.publisher.socket)?;
         while self.counts.closed < self.followers.len() {
             self.turn("", LONGEST)?;
         }
@@ -184,14 +189,14 @@ impl Crowd {
     /// Takes what comes, and something must.
     fn advance(&mut self, longest: Duration) -> Result<(), Failure> {
         self.turn("", longest)?;
-        self.refuse_closed()
+        self.refuse_ends()
     }
 
     /// Takes what comes within this time.
     fn wait(&mut self, time: Duration) -> Result<(), Failure> {
         self.poll(time)?;
         self.take_ready("")?;
-        self.refuse_closed()
+        self.refuse_ends()
     }
 
     fn turn(&mut self, request: &str, longest: Duration) -> Result<(), Failure> {
@@ -259,6 +264,7 @@ impl Crowd {
                 epoll::modify(&self.epoll, socket, token, EventFlags::IN)?;
             }
             Turn::Follows => self.counts.following += 1,
+            Turn::Over => self.counts.over += 1,
             Turn::Closed { clean } => {
                 epoll::delete(&self.epoll, socket)?;
                 self.counts.closed += 1;

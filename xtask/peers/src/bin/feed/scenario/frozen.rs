@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use peristyle_peers::Failure;
 
-use super::{Case, Stand, Stretch};
+use super::{Case, Stand, Stretch, stretch::latencies};
 use crate::{crowd::Crowd, reading::Reading};
 
 /// So much is published first that nothing has room for it on the way to those who do not read: a frozen client's buffers, and the
 /// server's for its socket, are small.
 const FILLING: usize = 4096;
 const FILLINGS: usize = 64;
-/// Less than half of what the slowest server is able to do with a thousand followers.
-const INTERVAL: Duration = Duration::from_millis(40);
+/// A fifth of what the slowest server is able to do with a thousand followers.
+const INTERVAL: Duration = Duration::from_millis(50);
 
 pub(super) fn round(stand: &Stand<'_>, case: &Case) -> Result<Vec<Reading>, Failure> {
     let site = stand.site(case)?;
@@ -22,16 +22,10 @@ pub(super) fn round(stand: &Stand<'_>, case: &Case) -> Result<Vec<Reading>, Fail
     crowd.are_frozen(case.followers)?;
     let stretch = Stretch::begin(&site, &mut crowd)?;
     crowd.broadcast_each(INTERVAL, u32::try_from(case.events)?)?;
-    let readings = stretch.end(&site, &crowd, case.followers * case.events)?;
+    stretch.end(&site, &crowd, case.followers * case.events)?;
     crowd.audit(case.followers)?;
-    let latencies = readings
-        .into_iter()
-        .filter(|it| LATENCIES.contains(&it.what));
-    Ok(latencies.collect())
+    Ok(latencies(&crowd).into())
 }
-
-/// What there is to see; how much it costs, other scenarios show.
-const LATENCIES: [&str; 3] = ["p99", "p50", "longest"];
 
 #[cfg(test)]
 mod tests {

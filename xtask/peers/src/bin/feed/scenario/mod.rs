@@ -118,7 +118,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
     },
     Scenario {
         name: "frozen",
-        about: "25 events a second, while no follower has stopped reading, and while one of a hundred has",
+        about: "20 events a second, while no follower has stopped reading, and while one of a hundred has",
         cases: &[
             Case::of("none", 1_000, 100),
             Case::of("ten", 1_000, 100).frozen(10),

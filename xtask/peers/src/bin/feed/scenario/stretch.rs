@@ -59,8 +59,8 @@ impl Stretch {
 pub(super) fn latencies(crowd: &Crowd) -> [Reading; 3] {
     let latency = crowd.ledger().latency();
     [
-        Reading::new("p50", "µs", latency.percentile(50.0)),
         Reading::new("p99", "µs", latency.percentile(99.0)),
+        Reading::new("p50", "µs", latency.percentile(50.0)),
         Reading::new("longest", "µs", latency.max()),
     ]
 }

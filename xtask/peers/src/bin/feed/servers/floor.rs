@@ -23,7 +23,7 @@ const LONGEST_BACKLOG: usize = 1024 * 1024;
 const FOLLOWED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\ntransfer-encoding: chunked\r\n\r\n";
 const PUBLISHED: &[u8] = b"HTTP/1.1 204 No Content\r\n\r\n";
 
-pub(super) fn serve(listener: &TcpListener) -> Result<(), Failure> {
+pub(crate) fn serve(listener: &TcpListener) -> Result<(), Failure> {
     listener.set_nonblocking(true)?;
     let mut floor = Floor {
         epoll: epoll::create(CreateFlags::CLOEXEC)?,

@@ -23,6 +23,9 @@ const NAME: &str = "tick";
 
 type Serve = fn(TcpListener, usize) -> Result<(), Failure>;
 
+#[cfg(test)]
+pub(crate) use self::floor::serve as floor;
+
 /// What serves on a socket, with so many routes, for a name.
 fn named(name: &str) -> Option<Serve> {
     Some(match name {

@@ -1,0 +1,128 @@
+//! A crowd on servers that do what they should, and on some that do not.
+
+use std::{
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    thread,
+};
+
+use peristyle_peers::Failure;
+
+use super::Crowd;
+use crate::{message::SIZE, target::Target};
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+
+/// What a server sends for the data of all events.
+type Sends = fn(Vec<String>) -> String;
+
+/// Publishes two events to one follower of a server that sends this once it has both, and then says what the crowd thinks of it.
+fn two_events(sends: Sends) -> Result<(), Failure> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let target = Target::at(listener.local_addr()?);
+    thread::scope(|scope| {
+        let serving = scope.spawn(move || serve(&listener, sends));
+        let judged = judge(&target);
+        serving.join().expect("no panic")?;
+        judged
+    })
+}
+
+fn judge(target: &Target) -> Result<(), Failure> {
+    let mut crowd = Crowd::gathered(target, 1)?;
+    crowd.broadcast(2, 2, SIZE)?;
+    crowd.audit(1)
+}
+
+/// Until both clients are gone.
+fn serve(listener: &TcpListener, sends: Sends) -> Result<(), Failure> {
+    let (mut publisher, _) = listener.accept()?;
+    let (mut follower, _) = listener.accept()?;
+    read_head(&mut follower)?;
+    follower.write_all(HEAD.as_bytes())?;
+    let events = [read_event(&mut publisher)?, read_event(&mut publisher)?];
+    follower.write_all(sends(events.into()).as_bytes())?;
+    // It may be gone already.
+    let _end = follower.read(&mut [0]);
+    Ok(())
+}
+
+fn read_event(publisher: &mut TcpStream) -> Result<String, Failure> {
+    read_head(publisher)?;
+    let mut data = [0; SIZE];
+    publisher.read_exact(&mut data)?;
+    publisher.write_all(b"HTTP/1.1 204 No Content\r\n\r\n")?;
+    Ok(String::from_utf8(data.to_vec())?)
+}
+
+fn read_head(client: &mut TcpStream) -> Result<(), Failure> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        client.read_exact(&mut byte)?;
+        head.extend(byte);
+    }
+    Ok(())
+}
+
+fn chunk(data: &str) -> String {
+    named_chunk("tick", data)
+}
+
+fn named_chunk(name: &str, data: &str) -> String {
+    let event = format!("event: {name}\ndata: {data}\n\n");
+    format!("{:x}\r\n{event}\r\n", event.len())
+}
+
+#[test]
+fn two_events_that_come_once_and_in_order_are_well() {
+    two_events(|events| events.iter().map(|it| chunk(it)).collect()).unwrap();
+}
+
+#[test]
+fn what_comes_otherwise_is_an_error() {
+    let wrong: [(&str, Sends); 6] = [
+        ("the first is lost", |events| chunk(&events[1])),
+        ("turned around", |events| {
+            chunk(&events[1]) + &chunk(&events[0])
+        }),
+        ("the first comes twice", |events| {
+            chunk(&events[0]) + &chunk(&events[0])
+        }),
+        ("one more at the end", |events| {
+            events.iter().map(|it| chunk(it)).collect::<String>() + &chunk(&events[1])
+        }),
+        ("another byte", |events| {
+            chunk(&events[0].replace('a', "b")) + &chunk(&events[1])
+        }),
+        ("a gap is told", |events| {
+            named_chunk("gap", "{}") + &chunk(&events[0]) + &chunk(&events[1])
+        }),
+    ];
+    for (what, sends) in wrong {
+        assert!(two_events(sends).is_err(), "{what}");
+    }
+}
+
+#[test]
+fn a_stream_that_ends_is_an_error() {
+    let error = two_events(|events| chunk(&events[0]) + "0\r\n\r\n").unwrap_err();
+    assert_eq!(error.to_string(), "the server ended 1 streams");
+}
+
+#[test]
+fn many_who_connect_at_once_follow_the_floor_to_its_end() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let target = Target::at(listener.local_addr().unwrap());
+    // It ends with the test's process.
+    thread::spawn(move || crate::servers::floor(&listener));
+    let mut crowd = Crowd::new(&target, 40).unwrap();
+    crowd.gather(40, 40, None).unwrap();
+    for window in [1, 3] {
+        crowd.broadcast(10, window, SIZE).unwrap();
+        crowd.audit(40).unwrap();
+    }
+    assert_eq!(crowd.ledger().deliveries(), 40 * 20);
+    crowd.restart().unwrap();
+    assert_eq!(crowd.ledger().deliveries(), 0);
+}
