@@ -51,6 +51,11 @@ fn port_of(address: &str) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        io::Write,
+        net::{TcpListener, TcpStream},
+    };
+
     use super::*;
 
     #[test]
@@ -61,5 +66,20 @@ mod tests {
         assert_eq!(waiting(line, 8081), None);
         let heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt";
         assert_eq!(waiting(heading, 8080), None);
+    }
+
+    #[test]
+    fn only_what_a_client_did_not_take_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = listener.local_addr().unwrap();
+        let [frozen, other] = [(); 2].map(|()| TcpStream::connect(server).unwrap());
+        let (mut accepted, _) = listener.accept().unwrap();
+        accepted.set_nonblocking(true).unwrap();
+        while accepted.write(&[0; 4_096]).is_ok() {}
+        let [frozen, other] = [&frozen, &other].map(|client| client.local_addr().unwrap());
+        each_has_some(server, &[frozen]).unwrap();
+        let error = each_has_some(server, &[frozen, other]).unwrap_err();
+        let expected = format!("nothing waits for {other}, which does not read");
+        assert_eq!(error.to_string(), expected);
     }
 }

@@ -18,4 +18,9 @@ impl Clock {
     pub(crate) fn now(self) -> Duration {
         self.0.elapsed()
     }
+
+    /// What has passed since another moment.
+    pub(crate) fn since(self, earlier: Duration) -> Duration {
+        self.now().saturating_sub(earlier)
+    }
 }

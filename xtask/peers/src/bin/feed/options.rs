@@ -119,9 +119,9 @@ impl<'a> Options<'a> {
         if self.url.is_some() {
             return vec![&ELSEWHERE];
         }
-        let chosen = |server: &&Server| match self.only.is_empty() {
-            true => self.peers || !server.is_peer,
-            false => self.only.contains(&server.name),
+        let chosen = |server: &&Server| {
+            let by_default = self.only.is_empty() && (self.peers || !server.is_peer);
+            by_default || self.only.contains(&server.name)
         };
         let is_there = |server: &&Server| server.kind != Kind::Nginx || Nginx::module().is_some();
         SERVERS.iter().filter(chosen).filter(is_there).collect()

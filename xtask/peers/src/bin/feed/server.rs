@@ -7,12 +7,7 @@ pub(crate) struct Server {
     pub(crate) kind: Kind,
     /// Others than Peristyle, the engine that it stands on, and the floor.
     pub(crate) is_peer: bool,
-    /// It is asked for what came after an event.
-    pub(crate) replays: bool,
-    /// It ends the streams itself when it is told to end.
-    pub(crate) drains: bool,
-    /// It has a table of routes.
-    pub(crate) routes: bool,
+    abilities: &'static [Ability],
     /// It differs from the one before in nothing but its memory.
     pub(crate) memory_only: bool,
 }
@@ -26,13 +21,28 @@ pub(crate) enum Kind {
     Elsewhere,
 }
 
+/// What not all can do.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Ability {
+    /// To say what came after an event.
+    Replay,
+    /// To end the streams when it is told to end.
+    Drain,
+    /// To have a table of routes.
+    Routes,
+}
+
+impl Server {
+    pub(crate) fn can(&self, ability: Ability) -> bool {
+        self.abilities.contains(&ability)
+    }
+}
+
 const PLAIN: Server = Server {
     name: "",
     kind: Kind::Ours,
     is_peer: true,
-    replays: false,
-    drains: false,
-    routes: false,
+    abilities: &[],
     memory_only: false,
 };
 
@@ -51,19 +61,17 @@ pub(crate) const SERVERS: [Server; 7] = [
     Server {
         name: "peristyle",
         is_peer: false,
-        replays: true,
-        drains: true,
-        routes: true,
+        abilities: &[Ability::Replay, Ability::Drain, Ability::Routes],
         ..PLAIN
     },
     Server {
         name: "axum",
-        routes: true,
+        abilities: &[Ability::Routes],
         ..PLAIN
     },
     Server {
         name: "axum_make",
-        routes: true,
+        abilities: &[Ability::Routes],
         memory_only: true,
         ..PLAIN
     },
@@ -74,8 +82,7 @@ pub(crate) const SERVERS: [Server; 7] = [
     Server {
         name: "nchan",
         kind: Kind::Nginx,
-        replays: true,
-        drains: true,
+        abilities: &[Ability::Replay, Ability::Drain],
         ..PLAIN
     },
 ];
@@ -84,6 +91,6 @@ pub(crate) const SERVERS: [Server; 7] = [
 pub(crate) const ELSEWHERE: Server = Server {
     name: "url",
     kind: Kind::Elsewhere,
-    replays: true,
+    abilities: &[Ability::Replay],
     ..PLAIN
 };

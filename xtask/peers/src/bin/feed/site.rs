@@ -138,13 +138,12 @@ fn ours(name: &str, setting: Setting) -> Result<(Target, Running), Failure> {
 /// The program beside this one that serves the same, and counts its heap.
 fn counting() -> Result<PathBuf, Failure> {
     let program = env::current_exe()?.with_file_name("feed_heap");
-    match program.exists() {
-        true => Ok(program),
-        false => Err(
-            "there is no `feed_heap` beside this program; `cargo xtask bench feed` builds it"
-                .into(),
-        ),
+    if !program.exists() {
+        let help =
+            "there is no `feed_heap` beside this program; `cargo xtask bench feed` builds it";
+        return Err(help.into());
     }
+    Ok(program)
 }
 
 impl Used {

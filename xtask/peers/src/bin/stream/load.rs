@@ -60,10 +60,10 @@ pub(crate) fn run(
 }
 
 fn framing(head: &str) -> Result<Framing, Failure> {
-    match head.starts_with("HTTP/1.1 200 OK\r\n") {
-        true => Framing::of(head),
-        false => Err(format!("no 200: {head}").into()),
+    if !head.starts_with("HTTP/1.1 200 OK\r\n") {
+        return Err(format!("no 200: {head}").into());
     }
+    Framing::of(head)
 }
 
 fn compare(framing: &mut Framing, bytes: &[u8], content: &mut Content) -> Result<(), Failure> {

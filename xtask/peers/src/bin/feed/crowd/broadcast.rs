@@ -43,7 +43,7 @@ impl Crowd {
                 self.publisher.flush()?;
                 published += 1;
             } else {
-                self.wait(due - now)?;
+                self.wait(due.saturating_sub(now))?;
             }
         }
         Ok(())

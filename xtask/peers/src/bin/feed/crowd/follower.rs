@@ -3,9 +3,11 @@
 use std::{
     io::{self, Read, Write},
     net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream},
+    time::Duration,
 };
 
 use peristyle_peers::{Failure, Framing, Head};
+use rustix::io::Errno;
 use socket2::{Domain, Socket, Type};
 
 use super::{Event, Events};
@@ -65,22 +67,15 @@ impl Follower {
         let socket = Socket::new(Domain::for_address(server), Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
         // Its port is free again at once.
-        socket.set_linger(Some(std::time::Duration::ZERO))?;
-        if let Room::Little = room {
+        socket.set_linger(Some(Duration::ZERO))?;
+        if matches!(room, Room::Little) {
             socket.set_recv_buffer_size(WINDOW)?;
             socket.set_tcp_mss(SEGMENT)?;
         }
         if let Some(source) = source(number, server) {
             socket.bind(&source.into())?;
         }
-        match socket.connect(&server.into()) {
-            Err(error)
-                if error.raw_os_error() != Some(rustix::io::Errno::INPROGRESS.raw_os_error()) =>
-            {
-                return Err(error);
-            }
-            _ => {}
-        }
+        begun(socket.connect(&server.into()))?;
         Ok(Self {
             socket: socket.into(),
             state: State::Connecting,
@@ -156,6 +151,14 @@ impl Follower {
             turn = Turn::Over;
         }
         Ok(turn)
+    }
+}
+
+/// Connecting goes on.
+fn begun(connect: io::Result<()>) -> io::Result<()> {
+    match connect {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::INPROGRESS) => Ok(()),
+        other => other,
     }
 }
 

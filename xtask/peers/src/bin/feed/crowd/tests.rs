@@ -1,9 +1,10 @@
 //! A crowd on servers that do what they should, and on some that do not.
 
 use std::{
-    io::{Read, Write},
+    io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
     thread,
+    time::Duration,
 };
 
 use peristyle_peers::Failure;
@@ -18,30 +19,47 @@ type Sends = fn(Vec<String>) -> String;
 
 /// Publishes two events to one follower of a server that sends this once it has both, and then says what the crowd thinks of it.
 fn two_events(sends: Sends) -> Result<(), Failure> {
+    let server = move |follower: &mut TcpStream, publisher: &mut TcpStream| {
+        let events = [read_event(publisher)?, read_event(publisher)?];
+        Ok(follower.write_all(sends(events.into()).as_bytes())?)
+    };
+    judged(server, |crowd| crowd.broadcast(2, 2, SIZE))
+}
+
+/// What becomes of a crowd of one on a server that does this with its follower and its publisher.
+fn judged(
+    serve: impl FnOnce(&mut TcpStream, &mut TcpStream) -> Result<(), Failure> + Send,
+    publish: impl FnOnce(&mut Crowd) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let target = Target::at(listener.local_addr()?);
     thread::scope(|scope| {
-        let serving = scope.spawn(move || serve(&listener, sends));
-        let judged = judge(&target);
+        let serving = scope.spawn(move || open(&listener, serve));
+        let judged = judge(&target, publish);
         serving.join().expect("no panic")?;
         judged
     })
 }
 
-fn judge(target: &Target) -> Result<(), Failure> {
+fn judge(
+    target: &Target,
+    publish: impl FnOnce(&mut Crowd) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let mut crowd = Crowd::gathered(target, 1)?;
-    crowd.broadcast(2, 2, SIZE)?;
+    publish(&mut crowd)?;
     crowd.audit(1)
 }
 
-/// Until both clients are gone.
-fn serve(listener: &TcpListener, sends: Sends) -> Result<(), Failure> {
+/// Until the follower is gone.
+fn open(
+    listener: &TcpListener,
+    serve: impl FnOnce(&mut TcpStream, &mut TcpStream) -> Result<(), Failure>,
+) -> Result<(), Failure> {
     let (mut publisher, _) = listener.accept()?;
     let (mut follower, _) = listener.accept()?;
     read_head(&mut follower)?;
     follower.write_all(HEAD.as_bytes())?;
-    let events = [read_event(&mut publisher)?, read_event(&mut publisher)?];
-    follower.write_all(sends(events.into()).as_bytes())?;
+    serve(&mut follower, &mut publisher)?;
     // It may be gone already.
     let _end = follower.read(&mut [0]);
     Ok(())
@@ -111,11 +129,44 @@ fn a_stream_that_ends_is_an_error() {
 }
 
 #[test]
+fn an_event_is_not_published_before_the_one_before_it_was_received() {
+    let server = |follower: &mut TcpStream, publisher: &mut TcpStream| {
+        for _ in 0..3 {
+            let event = read_event(publisher)?;
+            publisher.set_nonblocking(true)?;
+            let early = publisher.read(&mut [0]);
+            assert_eq!(early.unwrap_err().kind(), ErrorKind::WouldBlock);
+            publisher.set_nonblocking(false)?;
+            follower.write_all(chunk(&event).as_bytes())?;
+        }
+        Ok(())
+    };
+    judged(server, |crowd| crowd.broadcast(3, 1, SIZE)).unwrap();
+}
+
+#[test]
+fn events_at_a_pace_wait_for_nobody_and_say_when_they_were_due() {
+    let interval = Duration::from_micros(100);
+    let server = |follower: &mut TcpStream, publisher: &mut TcpStream| {
+        let events = [read_event(publisher)?, read_event(publisher)?];
+        let due = |event: &str| event[11..31].parse::<u64>();
+        assert_eq!(due(&events[1])? - due(&events[0])?, 100_000);
+        Ok(follower.write_all(events.map(|it| chunk(&it)).concat().as_bytes())?)
+    };
+    let publish = |crowd: &mut Crowd| {
+        crowd.broadcast_each(interval, 2)?;
+        assert!(crowd.ledger().latency().max() >= 100.0);
+        Ok(())
+    };
+    judged(server, publish).unwrap();
+}
+
+#[test]
 fn many_who_connect_at_once_follow_the_floor_to_its_end() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let target = Target::at(listener.local_addr().unwrap());
     // It ends with the test's process.
-    thread::spawn(move || crate::servers::floor(&listener));
+    thread::spawn(move || crate::servers::floor::serve(&listener));
     let mut crowd = Crowd::new(&target, 40).unwrap();
     crowd.gather(40, 40, None).unwrap();
     for window in [1, 3] {

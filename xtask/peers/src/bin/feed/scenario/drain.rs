@@ -14,9 +14,9 @@ pub(super) fn round(stand: &Stand<'_>, case: &Case) -> Result<Vec<Reading>, Fail
     let start = clock.now();
     site.terminate()?;
     let counts = crowd.see_off()?;
-    let closed = clock.now() - start;
+    let closed = clock.since(start);
     site.ended()?;
-    let exit = clock.now() - start;
+    let exit = clock.since(start);
     Ok(vec![
         Reading::new("exit", "ms", exit.as_secs_f64() * 1e3),
         Reading::new("closed", "ms", closed.as_secs_f64() * 1e3),

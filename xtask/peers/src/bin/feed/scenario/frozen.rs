@@ -26,15 +26,3 @@ pub(super) fn round(stand: &Stand<'_>, case: &Case) -> Result<Vec<Reading>, Fail
     crowd.audit(case.followers)?;
     Ok(latencies(&crowd).into())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message;
-
-    #[test]
-    fn what_is_published_first_is_more_than_small_buffers_have_room_for() {
-        assert!(FILLING * FILLINGS >= 2 * (128 * 1024));
-        assert!(FILLING > message::SIZE);
-    }
-}

@@ -14,7 +14,7 @@ use peristyle_peers::{Failure, Process};
 use self::stretch::Stretch;
 use crate::{
     reading::Reading,
-    server::{Kind, Server},
+    server::{Ability, Kind, Server},
     site::{Setting, Site},
     target::Target,
 };
@@ -96,7 +96,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
             Case::idle("1000_routes_300", 1_000, 300),
             Case::idle("16000_routes_300", 16_000, 300),
         ],
-        has: |server, case| server.routes || case.routes == 1,
+        has: |server, case| server.can(Ability::Routes) || case.routes == 1,
         round: memory::round,
     },
     Scenario {
@@ -137,7 +137,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         name: "replay",
         about: "all come back for what was published since the first event",
         cases: &[Case::of("1000", 1_000, 1_000)],
-        has: |server, _| server.replays,
+        has: |server, _| server.can(Ability::Replay),
         round: replay::round,
     },
     Scenario {
@@ -151,7 +151,7 @@ pub(crate) const SCENARIOS: [Scenario; 8] = [
         name: "drain",
         about: "SIGTERM, while all follow",
         cases: &[Case::of("1000", 1_000, 0), Case::of("16000", 16_000, 0)],
-        has: |server, _| server.drains,
+        has: |server, _| server.can(Ability::Drain),
         round: drain::round,
     },
 ];

@@ -11,7 +11,7 @@ pub(super) fn round(stand: &Stand<'_>, case: &Case) -> Result<Vec<Reading>, Fail
     let (turned, used) = (Turned::away()?, site.used()?);
     let start = crowd.clock().now();
     crowd.gather(case.followers, case.followers, None)?;
-    let wall = crowd.clock().now() - start;
+    let wall = crowd.clock().since(start);
     let (turned, later) = (Turned::away()?.since(turned), site.used()?);
     // All are served.
     crowd.broadcast(1, 1, message::SIZE)?;

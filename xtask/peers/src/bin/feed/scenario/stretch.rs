@@ -36,15 +36,15 @@ impl Stretch {
         crowd: &Crowd,
         expected: usize,
     ) -> Result<Vec<Reading>, Failure> {
-        let wall = crowd.clock().now() - self.start;
-        let used = site.used()?;
+        let wall = crowd.clock().since(self.start);
+        let now = site.used()?;
         let count = crowd.ledger().deliveries();
         if count != expected as u64 || crowd.ledger().latency().count() != count {
             return Err(format!("{count} deliveries, not {expected}").into());
         }
         let each = micros_each(count);
         let mut readings = Vec::new();
-        if let (Some(earlier), Some(later)) = (self.used, used) {
+        if let (Some(earlier), Some(later)) = (self.used, now) {
             let (cpu, user) = later.since(earlier);
             readings.push(Reading::new("cpu", "µs/delivery", each(cpu)));
             readings.push(Reading::new("user", "µs/delivery", each(cpu) * user));

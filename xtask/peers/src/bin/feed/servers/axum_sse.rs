@@ -36,13 +36,13 @@ fn no_delay(stream: &mut tokio::net::TcpStream) {
         .expect("the peer waits for an answer");
 }
 
-fn router(routes: usize) -> Router {
-    let router = Router::new()
+fn router(count: usize) -> Router {
+    let known = Router::new()
         .route("/events", get(follow))
         .route("/publish", post(publish));
-    let others = (1..routes).map(|number| format!("/others/{number}"));
-    let all = others.fold(router, |router, path| {
-        router.route(&path, get(async || StatusCode::NO_CONTENT))
+    let others = (1..count).map(|number| format!("/others/{number}"));
+    let all = others.fold(known, |known, path| {
+        known.route(&path, get(async || StatusCode::NO_CONTENT))
     });
     all.with_state(Sender::new(KEPT))
 }

@@ -144,11 +144,12 @@ impl Floor {
     }
 
     /// Who has not taken all is watched until there is room.
-    fn watch(&mut self, place: usize) -> Result<(), Failure> {
+    fn watch(&self, place: usize) -> Result<(), Failure> {
         if let Some(connection) = &self.connections[place] {
-            let room = match connection.waiting.is_empty() {
-                true => EventFlags::empty(),
-                false => EventFlags::OUT,
+            let room = if connection.waiting.is_empty() {
+                EventFlags::empty()
+            } else {
+                EventFlags::OUT
             };
             let token = EventData::new_u64(place as u64);
             epoll::modify(

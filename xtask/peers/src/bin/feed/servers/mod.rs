@@ -2,7 +2,7 @@
 
 mod actix_app;
 mod axum_sse;
-mod floor;
+pub(crate) mod floor;
 mod peristyle;
 mod raw_hyper;
 
@@ -22,9 +22,6 @@ const KEPT: usize = 1024;
 const NAME: &str = "tick";
 
 type Serve = fn(TcpListener, usize) -> Result<(), Failure>;
-
-#[cfg(test)]
-pub(crate) use self::floor::serve as floor;
 
 /// What serves on a socket, with so many routes, for a name.
 fn named(name: &str) -> Option<Serve> {

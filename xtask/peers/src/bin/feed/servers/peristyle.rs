@@ -13,19 +13,19 @@ use peristyle_sse::{
 
 use super::NAME;
 
-pub(super) fn serve(listener: net::TcpListener, routes: usize) -> Result<(), Failure> {
-    let router = router(routes)?;
+pub(super) fn serve(listener: net::TcpListener, count: usize) -> Result<(), Failure> {
+    let router = router(count)?;
     runtime::run(listener, async |listener| {
         Ok(Server::on(listener).serve(router).await?)
     })
 }
 
-fn router(routes: usize) -> Result<Router, Failure> {
+fn router(count: usize) -> Result<Router, Failure> {
     let known = Routes::new()
         .state(Feed::new())
         .get("/events", before(follow))
         .post("/publish", handler(publish));
-    let others = (1..routes).map(|number| format!("/others/{number}"));
+    let others = (1..count).map(|number| format!("/others/{number}"));
     let all = others.fold(known, |known, path| {
         known.get(&path, handler(|_: &mut Context| ()))
     });
