@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use peristyle_peers::Failure;
+use rustix::event::epoll::{self, EventData, EventFlags};
 
-use super::{Crowd, LONGEST};
-use crate::{ledger::Ledger, message};
+use super::{Crowd, LONGEST, PUBLISHER};
+use crate::{ledger::Ledger, message, publisher::Publisher};
 
 /// For what comes though nothing is due.
 const SETTLED: Duration = Duration::from_millis(20);
@@ -23,7 +24,7 @@ impl Crowd {
             while self.ledger.published() < all && self.ledger.outstanding() < window {
                 self.publish(self.clock.now(), size)?;
             }
-            self.publisher.flush()?;
+            self.flush()?;
             self.advance(LONGEST)?;
         }
         Ok(())
@@ -40,7 +41,7 @@ impl Crowd {
                 self.advance(LONGEST)?;
             } else if due <= now {
                 self.publish(due, message::SIZE)?;
-                self.publisher.flush()?;
+                self.flush()?;
                 published += 1;
             } else {
                 self.wait(due.saturating_sub(now))?;
@@ -50,13 +51,30 @@ impl Crowd {
     }
 
     fn publish(&mut self, due: Duration, size: usize) -> Result<(), Failure> {
-        let data = self.ledger.publish(due, size)?;
-        self.publisher.publish(data);
+        let publisher = match &mut self.publisher {
+            Some(publisher) => publisher,
+            none => {
+                let publisher = Publisher::connect(&self.target)?;
+                let token = EventData::new_u64(PUBLISHER);
+                epoll::add(&self.epoll, &publisher.socket, token, EventFlags::IN)?;
+                none.insert(publisher)
+            }
+        };
+        publisher.publish(self.ledger.publish(due, size)?);
         Ok(())
     }
 
+    fn flush(&mut self) -> Result<(), Failure> {
+        self.publisher.as_mut().map_or(Ok(()), Publisher::flush)
+    }
+
+    /// How many requests to publish were not answered yet.
+    pub(super) fn unanswered(&self) -> usize {
+        self.publisher.as_ref().map_or(0, Publisher::unanswered)
+    }
+
     fn is_busy(&self) -> bool {
-        self.ledger.outstanding() > 0 || self.publisher.unanswered() > 0
+        self.ledger.outstanding() > 0 || self.unanswered() > 0
     }
 
     /// Waits until all have received what is outstanding, so much of it at least.

@@ -43,7 +43,8 @@ pub(crate) struct Crowd {
     target: Target,
     epoll: OwnedFd,
     followers: Vec<Follower>,
-    publisher: Publisher,
+    /// Comes with the first event: servers close connections on which nothing is asked for.
+    publisher: Option<Publisher>,
     ledger: Ledger,
     clock: Clock,
     counts: Counts,
@@ -68,14 +69,11 @@ impl Crowd {
     /// Of nobody yet. So many are to receive each event.
     pub(crate) fn new(target: &Target, receivers: usize) -> Result<Self, Failure> {
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let publisher = Publisher::connect(target)?;
-        let token = EventData::new_u64(PUBLISHER);
-        epoll::add(&epoll, &publisher.socket, token, EventFlags::IN)?;
         Ok(Self {
             target: target.clone(),
             epoll,
             followers: Vec::with_capacity(receivers),
-            publisher,
+            publisher: None,
             ledger: Ledger::new(receivers)?,
             clock: Clock::start(),
             counts: Counts::default(),
@@ -177,9 +175,11 @@ impl Crowd {
         self.first_id.as_deref()
     }
 
-    /// Reads until the server has closed all connections, the publisher's among them.
+    /// Reads until the server has closed all connections. Nothing more is published.
     pub(crate) fn see_off(&mut self) -> Result<Counts, Failure> {
-        epoll::delete(&self.epoll, &self.publisher.socket)?;
+        if let Some(publisher) = self.publisher.take() {
+            epoll::delete(&self.epoll, &publisher.socket)?;
+        }
         while self.counts.closed < self.followers.len() {
             self.turn("", LONGEST)?;
         }
@@ -208,7 +208,7 @@ impl Crowd {
     }
 
     fn stalled(&self) -> Failure {
-        let (outstanding, unanswered) = (self.ledger.outstanding(), self.publisher.unanswered());
+        let (outstanding, unanswered) = (self.ledger.outstanding(), self.unanswered());
         let coming = self.coming();
         format!(
             "nothing came for {LONGEST:?}: {coming} do not follow yet, {outstanding} events are outstanding, {unanswered} unanswered"
@@ -228,7 +228,11 @@ impl Crowd {
         let mut ready = std::mem::take(&mut self.ready);
         for event in ready.drain(..) {
             match event.data.u64() {
-                PUBLISHER => self.publisher.read(&mut self.buffer)?,
+                PUBLISHER => {
+                    if let Some(publisher) = &mut self.publisher {
+                        publisher.read(&mut self.buffer)?;
+                    }
+                }
                 number => self.take(usize::try_from(number)?, request)?,
             }
         }

@@ -3,6 +3,7 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
+    sync::Barrier,
     thread,
     time::Duration,
 };
@@ -55,10 +56,10 @@ fn open(
     listener: &TcpListener,
     serve: impl FnOnce(&mut TcpStream, &mut TcpStream) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    let (mut publisher, _) = listener.accept()?;
     let (mut follower, _) = listener.accept()?;
     read_head(&mut follower)?;
     follower.write_all(HEAD.as_bytes())?;
+    let (mut publisher, _) = listener.accept()?;
     serve(&mut follower, &mut publisher)?;
     // It may be gone already.
     let _end = follower.read(&mut [0]);
@@ -114,12 +115,34 @@ fn what_comes_otherwise_is_an_error() {
             chunk(&events[0].replace('a', "b")) + &chunk(&events[1])
         }),
         ("a gap is told", |events| {
-            named_chunk("gap", "{}") + &chunk(&events[0]) + &chunk(&events[1])
+            named_chunk("gap", &events[0]) + &chunk(&events[1])
         }),
     ];
     for (what, sends) in wrong {
         assert!(two_events(sends).is_err(), "{what}");
     }
+}
+
+#[test]
+fn an_event_that_comes_when_all_have_come_is_an_error() {
+    let (received, sent) = (Barrier::new(2), Barrier::new(2));
+    let server = |follower: &mut TcpStream, publisher: &mut TcpStream| {
+        let event = chunk(&read_event(publisher)?);
+        follower.write_all(event.as_bytes())?;
+        received.wait();
+        follower.write_all(event.as_bytes())?;
+        sent.wait();
+        Ok(())
+    };
+    let publish = |crowd: &mut Crowd| {
+        crowd.broadcast(1, 1, SIZE)?;
+        received.wait();
+        sent.wait();
+        Ok(())
+    };
+    let error = judged(server, publish).unwrap_err();
+    let expected = "a follower got event 0 where event 1 of 1 was due";
+    assert_eq!(error.to_string(), expected);
 }
 
 #[test]
