@@ -282,6 +282,11 @@
 //! A stage conveys one value at most. For many there is the bounded [`channel`](channel()), whose sender must say how it ends:
 //! a producer that was merely dropped has failed.
 //!
+//! # Sockets that change hands
+//!
+//! What a host of streams and the streams tell each other is a [`Control`]. A stream that can write itself to the socket of its
+//! connection says so with what is in [`handover`].
+//!
 //! # What it does not do
 //!
 //! The crate knows no HTTP, does no I/O, sets no timer and spawns nothing: a chain runs under any executor, or without one.
@@ -305,6 +310,7 @@ mod execution_id;
 mod from_fn;
 pub mod guide;
 mod handler_fn;
+pub mod handover;
 mod interceptor;
 mod name;
 mod observer;

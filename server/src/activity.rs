@@ -10,11 +10,12 @@ use std::{
 };
 
 use http::StatusCode;
-use peristyle_core::{BoxFuture, Control, End};
+use peristyle_core::{BoxFuture, Control, End, handover::SocketOffer};
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
-    Exit, frames,
+    Body, Exit, frames,
+    lease::Ends,
     lifeline::{Lifeline, Line},
     progress::Progress,
     streams::Streams,
@@ -58,15 +59,66 @@ struct State {
     /// How many these are: most flushes end none.
     endings: AtomicUsize,
     streams: Streams,
+    /// Whether a response's body can have the socket.
+    hands_over: bool,
+    /// There is one that waits for it.
+    has_offer: AtomicBool,
+    /// All before it was written.
+    offer_is_due: AtomicBool,
+    offer: Mutex<Option<Box<Offered>>>,
+}
+
+/// A response that goes on without the connection, and what it takes along.
+pub(crate) struct Offered {
+    pub(crate) offer: SocketOffer,
+    pub(crate) body: Body,
+    pub(crate) control: Option<Control>,
+    pub(crate) ends: Ends,
+    pub(crate) lifeline: Lifeline,
 }
 
 impl Activity {
     pub(crate) fn of_connection(protocol: Protocol) -> Self {
+        Self::of(protocol, false)
+    }
+
+    /// Of a connection over HTTP/1.1 whose socket can be handed to the body of a response.
+    pub(crate) fn of_plain_socket() -> Self {
+        Self::of(Protocol::Http1, true)
+    }
+
+    fn of(protocol: Protocol, hands_over: bool) -> Self {
         Self(Some(Arc::new(State {
             idle_since: Mutex::new(Some(Instant::now())),
             flush_is_last: protocol == Protocol::Http1,
+            hands_over,
             ..State::default()
         })))
+    }
+
+    /// Whether the response that comes can have the socket: nothing of the request is still to be read.
+    pub(crate) fn hands_over(&self) -> bool {
+        self.0.as_deref().is_some_and(|state| {
+            let receiving = state.receiving.load(Ordering::Relaxed);
+            state.hands_over && !receiving && !state.unread.load(Ordering::Relaxed)
+        })
+    }
+
+    /// The rest of a response waits for the socket.
+    pub(crate) fn offer(&self, offered: Offered) {
+        if let Some(state) = &self.0 {
+            *lock(&state.offer) = Some(Box::new(offered));
+            state.has_offer.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// What waits for the socket, once all before it is written.
+    pub(crate) fn take_offer(&self) -> Option<Box<Offered>> {
+        let state = self.0.as_deref()?;
+        if !state.offer_is_due.load(Ordering::Relaxed) {
+            return None;
+        }
+        lock(&state.offer).take()
     }
 
     /// An exchange begins. The line is for it to watch its client.
@@ -232,6 +284,9 @@ impl Activity {
     /// A flush has ended: all that the connection had is written.
     pub(crate) fn flushed(&self) {
         let Some(state) = &self.0 else { return };
+        if state.has_offer.load(Ordering::Relaxed) {
+            state.offer_is_due.store(true, Ordering::Relaxed);
+        }
         while let Some(mut lifeline) = state.next_ending() {
             state.open.fetch_sub(1, Ordering::Relaxed);
             lifeline.end(Exit::Served);
@@ -367,6 +422,12 @@ impl Ongoing {
             progress.sent();
             self.activity.earn(frames::worth_of_piece(bytes));
         }
+    }
+
+    /// The response goes on without the connection.
+    pub(crate) fn leave(&mut self) -> Option<Lifeline> {
+        self.passed_on = true;
+        self.lifeline.take()
     }
 
     /// How much of the body went to the connection.

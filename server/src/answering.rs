@@ -6,8 +6,8 @@ use std::{
     task::{self, Poll, ready},
 };
 
-use http::{Method, StatusCode, header};
-use peristyle_core::{self as core, Detachable, Error, ExecutionId, Rest};
+use http::{HeaderMap, Method, StatusCode, header};
+use peristyle_core::{self as core, Detachable, Error, ExecutionId, Rest, handover::SocketOffer};
 use tracing::Span;
 
 use crate::{
@@ -40,6 +40,8 @@ pub(crate) struct Answered {
     pub(crate) id: ExecutionId,
     /// The length of the body that the head declares.
     pub(crate) declared: Option<u64>,
+    /// Whether the client said that it will close the connection.
+    pub(crate) closes: bool,
 }
 
 impl Answering {
@@ -91,12 +93,31 @@ impl Answering {
         if let Some(span) = &self.span {
             response = request_span::answered(span, response);
         }
+        // Nobody else asks.
+        let closes = offers_body(&response) && closes(cx.headers());
         Answered {
             response,
             id: cx.id().clone(),
             declared,
+            closes,
         }
     }
+}
+
+/// Whether the body can go on to write itself to a socket.
+pub(crate) fn offers_body(response: &Response) -> bool {
+    let offer = response.extensions().get::<SocketOffer>();
+    let given = response.body().given();
+    offer
+        .zip(given)
+        .is_some_and(|(offer, given)| offer.fits(given))
+}
+
+/// RFC 9112, section 9.6.
+pub(crate) fn closes(headers: &HeaderMap) -> bool {
+    let options = headers.get_all(header::CONNECTION).iter();
+    let mut options = options.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
 
 impl Future for Answering {

@@ -1,18 +1,19 @@
 //! The body of a response.
 
 use std::{
-    any::Any,
+    any::{Any, TypeId},
     fmt,
     future::poll_fn,
     mem,
     pin::Pin,
-    sync::Mutex,
+    sync::{Mutex, PoisonError},
     task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes};
 use http_body::{Frame, SizeHint};
 use peristyle_core::BoxError;
+use tracing::Span;
 
 /// The body of a response: nothing, bytes that are whole, or a stream of them.
 ///
@@ -27,10 +28,19 @@ enum Kind {
     Withheld,
     Whole(Bytes),
     /// Never contended: the mutex only makes it `Sync`, so that a reference to an exchange can be held across an `await`.
-    Streamed(Mutex<Streamed>),
+    Streamed(Mutex<Pin<Box<dyn Streamed>>>),
+    /// It has not been polled, and can be moved.
+    Unpolled(Mutex<Box<dyn Streamed>>),
 }
 
-type Streamed = Pin<Box<dyn http_body::Body<Data = Bytes, Error = BoxError> + Send>>;
+/// A body whose type is known to whoever asks for it.
+pub(crate) trait Streamed: http_body::Body<Data = Bytes, Error = BoxError> + Send {
+    /// The type of the body as it was given to [`Body::new`]; `None` for one that is nobody else's.
+    fn given(&self) -> Option<TypeId>;
+
+    /// The body as it was given, and the span that it is to be polled in.
+    fn into_given(self: Box<Self>) -> (Box<dyn Any + Send>, Span);
+}
 
 impl Body {
     /// No body.
@@ -49,8 +59,29 @@ impl Body {
             return own.take().unwrap_or_default();
         }
         match body {
-            Some(body) => Self(Kind::Streamed(Mutex::new(Box::pin(Boxed { body })))),
+            Some(body) => Self::streamed(Boxed { body }),
             None => Self::empty(),
+        }
+    }
+
+    pub(crate) fn streamed(body: impl Streamed + 'static) -> Self {
+        Self(Kind::Unpolled(Mutex::new(Box::new(body))))
+    }
+
+    /// The type of a streamed body that has not been polled yet.
+    pub(crate) fn given(&self) -> Option<TypeId> {
+        match &self.0 {
+            Kind::Unpolled(body) => body.lock().ok()?.given(),
+            Kind::Empty | Kind::Withheld | Kind::Whole(_) | Kind::Streamed(_) => None,
+        }
+    }
+
+    /// The body as it was given, and the span that it is to be polled in. `None`, and no body any more, unless it [has a
+    /// type](Self::given).
+    pub(crate) fn into_given(self) -> Option<(Box<dyn Any + Send>, Span)> {
+        match self.0 {
+            Kind::Unpolled(body) => body.into_inner().ok().map(Streamed::into_given),
+            Kind::Empty | Kind::Withheld | Kind::Whole(_) | Kind::Streamed(_) => None,
         }
     }
 
@@ -65,7 +96,17 @@ impl Body {
         match &self.0 {
             Kind::Empty | Kind::Withheld => Some(&[]),
             Kind::Whole(bytes) => Some(bytes),
-            Kind::Streamed(_) => None,
+            Kind::Streamed(_) | Kind::Unpolled(_) => None,
+        }
+    }
+
+    /// From the first poll on it stays where it is.
+    fn pin(&mut self) {
+        if let Kind::Unpolled(_) = &self.0 {
+            if let Kind::Unpolled(body) = mem::take(&mut self.0) {
+                let body = body.into_inner().unwrap_or_else(PoisonError::into_inner);
+                self.0 = Kind::Streamed(Mutex::new(Box::into_pin(body)));
+            }
         }
     }
 }
@@ -78,8 +119,9 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.pin();
         match &mut self.0 {
-            Kind::Empty | Kind::Withheld => Poll::Ready(None),
+            Kind::Empty | Kind::Withheld | Kind::Unpolled(_) => Poll::Ready(None),
             Kind::Whole(bytes) => {
                 let bytes = mem::take(bytes);
                 self.0 = Kind::Empty;
@@ -94,6 +136,7 @@ impl http_body::Body for Body {
             Kind::Empty | Kind::Withheld => true,
             Kind::Whole(_) => false,
             Kind::Streamed(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
+            Kind::Unpolled(body) => body.lock().is_ok_and(|body| body.is_end_stream()),
         }
     }
 
@@ -103,6 +146,9 @@ impl http_body::Body for Body {
             Kind::Withheld => SizeHint::default(),
             Kind::Whole(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Kind::Streamed(body) => body
+                .lock()
+                .map_or_else(|_| SizeHint::default(), |body| body.size_hint()),
+            Kind::Unpolled(body) => body
                 .lock()
                 .map_or_else(|_| SizeHint::default(), |body| body.size_hint()),
         }
@@ -129,9 +175,8 @@ fn in_one_piece(frame: Frame<impl Buf>) -> Frame<Bytes> {
     frame.map_data(|mut data| data.copy_to_bytes(data.remaining()))
 }
 
-fn unlocked(body: &mut Mutex<Streamed>) -> &mut Streamed {
-    body.get_mut()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+fn unlocked<T>(body: &mut Mutex<T>) -> &mut T {
+    body.get_mut().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl From<Bytes> for Body {
@@ -168,7 +213,7 @@ impl fmt::Debug for Body {
             Kind::Empty => f.write_str("Empty"),
             Kind::Withheld => f.write_str("Withheld"),
             Kind::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
-            Kind::Streamed(_) => f.write_str("Streamed(..)"),
+            Kind::Streamed(_) | Kind::Unpolled(_) => f.write_str("Streamed(..)"),
         }
     }
 }
@@ -178,6 +223,20 @@ pin_project_lite::pin_project! {
     struct Boxed<B> {
         #[pin]
         body: B,
+    }
+}
+
+impl<B> Streamed for Boxed<B>
+where
+    B: http_body::Body<Data: Buf> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn given(&self) -> Option<TypeId> {
+        Some(TypeId::of::<B>())
+    }
+
+    fn into_given(self: Box<Self>) -> (Box<dyn Any + Send>, Span) {
+        (Box::new(self.body), Span::none())
     }
 }
 

@@ -4,22 +4,22 @@ use std::{
     convert::Infallible,
     error::Error as _,
     future::{self, Future},
-    net::SocketAddr,
+    net::TcpStream,
     pin::{Pin, pin},
     sync::{Arc, Mutex, PoisonError, Weak},
     task::{self, Poll, ready},
     time::Duration,
 };
 
+use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
 use hyper::{
     body::Incoming,
     rt::Executor,
     server::conn::{http1, http2},
-    service::Service,
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::End;
+use peristyle_core::{End, handover::Handover};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -28,17 +28,20 @@ use tokio::{
 
 use crate::{
     Exit, Problem, RequestBody, Router, Shutdown,
-    activity::{Activity, Ongoing},
-    answering::{Answered, Answering, Host},
+    activity::{Activity, Offered, Ongoing},
+    answering::{Answered, Answering},
     detached::Detached,
     exchange::Site,
     frames::Frames,
     guard::{Guard, names_one_host},
+    lease::Lease,
     lifeline::Line,
+    link::Link,
+    listen::Stream,
     outgoing::Outgoing,
     patience::Patience,
     progress,
-    reset::Reset,
+    running::{Seat, Service},
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -57,6 +60,7 @@ pub(crate) struct Limits {
     pub(crate) streams: u32,
     pub(crate) ping_interval: Duration,
     pub(crate) framing: Framing,
+    pub(crate) offers: SocketOffers,
     /// Methods that are not implemented unless they are allowed.
     pub(crate) refused: Arc<[Method]>,
 }
@@ -66,6 +70,13 @@ pub(crate) struct Limits {
 pub(crate) enum Framing {
     Guarded,
     Trusted,
+}
+
+/// Whether bodies of responses are handed the sockets that they ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SocketOffers {
+    Accepted,
+    Declined,
 }
 
 /// TRACE shows whoever can send it what others added to the request; CONNECT makes a tunnel.
@@ -84,6 +95,7 @@ impl Default for Limits {
             streams: 256,
             ping_interval: Duration::from_secs(30),
             framing: Framing::Guarded,
+            offers: SocketOffers::Accepted,
             refused: REFUSED.into(),
         }
     }
@@ -100,18 +112,14 @@ const LOCAL_RESETS: usize = 1024;
 /// What an answer to a ping may take.
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Serves one connection to its end. Peers that leave are no errors.
-pub(crate) async fn serve<I>(
-    mut io: I,
-    peer: Option<SocketAddr>,
-    router: Router,
-    limits: Limits,
-    host: Host,
-) where
-    I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// Serves one connection to its end, or until its socket is handed over. Peers that leave are no errors.
+pub(crate) async fn serve<I>(mut io: I, service: Service, seat: Seat)
+where
+    I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let accepted = Instant::now();
-    let shutdown = host.shutdown.clone();
+    let shutdown = service.host.shutdown.clone();
+    let limits = &service.limits;
     // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
     let detected = tokio::select! {
         biased;
@@ -123,10 +131,46 @@ pub(crate) async fn serve<I>(
         Ok(Err(error)) => return tracing::debug!(%error, "connection failed"),
         Err(_) => return tracing::debug!("no request came in time"),
     };
-    let activity = Activity::of_connection(protocol);
+    let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
+    drop(shutdown);
+    go_on(protocol, io, start, patience, service, seat).await;
+}
+
+/// Goes on with a connection over HTTP/1.1 that has come back to the server.
+pub(crate) async fn resume(socket: TcpStream, unread: Vec<u8>, service: Service, seat: Seat) {
+    let limits = &service.limits;
+    let patience = Patience::kept_alive(limits.head_timeout, limits.keep_alive_timeout);
+    match Stream::given_back(socket) {
+        Ok(io) => go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await,
+        Err(error) => tracing::debug!(%error, "connection failed"),
+    }
+}
+
+async fn go_on<I>(
+    protocol: Protocol,
+    io: I,
+    start: Bytes,
+    patience: Patience,
+    service: Service,
+    seat: Seat,
+) where
+    I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Service {
+        router,
+        limits,
+        host,
+        ..
+    } = service;
+    let shutdown = host.shutdown.clone();
+    let hands_over = io.is_plain_socket() && limits.offers == SocketOffers::Accepted;
+    let activity = match protocol {
+        Protocol::Http1 if hands_over => Activity::of_plain_socket(),
+        protocol => Activity::of_connection(protocol),
+    };
     let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
     let exchanges = Exchanges(Arc::new(Serving {
-        site: router.site(host.shutdown, peer),
+        site: router.site(host.shutdown, seat.peer()),
         detached: host.detached,
         router,
         activity: activity.clone(),
@@ -138,8 +182,8 @@ pub(crate) async fn serve<I>(
         shutdown: &shutdown,
     };
     let result = match protocol {
-        Protocol::Http1 => connection.http1(wire, exchanges, accepted).await,
-        Protocol::Http2 => connection.http2(wire, exchanges).await,
+        Protocol::Http1 => connection.http1(wire, exchanges, patience, seat).await,
+        Protocol::Http2 => connection.http2(wire, exchanges, seat).await,
     };
     match result {
         Ok(()) => {}
@@ -165,24 +209,66 @@ impl Connection<'_> {
         self,
         wire: Wire<I>,
         exchanges: Exchanges,
-        accepted: Instant,
+        patience: Patience,
+        seat: Seat,
     ) -> hyper::Result<()>
     where
-        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let limits = self.limits;
-        let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
         let guard = (limits.framing == Framing::Guarded).then(|| Guard::new(limits.target_bytes));
         let io = TokioIo::new(wire.patient(patience).guarded(guard));
-        let connection = http1(limits).serve_connection(io, exchanges);
-        let wind_down = http1::Connection::graceful_shutdown;
-        self.drive(connection, wind_down, future::pending()).await
+        let mut connection = http1(limits).serve_connection(io, exchanges);
+        let until_offered = UntilOffered {
+            connection: &mut connection,
+            activity: self.activity,
+        };
+        let wind_down = UntilOffered::graceful_shutdown;
+        let offered = self.drive(until_offered, wind_down, future::pending());
+        if let Some(offered) = offered.await? {
+            let http1::Parts { io, read_buf, .. } = connection.into_parts();
+            self.hand_over(*offered, io.into_inner(), &read_buf, seat);
+        }
+        Ok(())
     }
 
-    async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges) -> hyper::Result<()>
+    /// The body of the response goes on with the socket.
+    fn hand_over<I: Link>(self, offered: Offered, wire: Wire<I>, read: &[u8], seat: Seat) {
+        let Offered {
+            offer,
+            body,
+            control,
+            ends,
+            lifeline,
+        } = offered;
+        let (Some(sockets), Some((body, span))) = (seat.sockets(), body.into_given()) else {
+            return;
+        };
+        let Some((socket, unread)) = wire.hand_over() else {
+            return tracing::debug!("connection lost before its socket was handed over");
+        };
+        if let Some(control) = &control {
+            sockets.stream(control);
+        }
+        let handover = Handover {
+            socket,
+            unread: [read, &unread].concat(),
+            framing: ends.framing(),
+            write_timeout: self.limits.write_timeout,
+            span,
+            host: Arc::clone(sockets.host()),
+            lease: Box::new(Lease::new(lifeline, control, ends, seat)),
+        };
+        offer
+            .accept(body, handover)
+            .expect("the types were compared when it was offered");
+    }
+
+    async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges, seat: Seat) -> hyper::Result<()>
     where
-        I: Reset + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let _seat = seat;
         let tasks = Tasks::default();
         let executor = tasks.executor(self.limits.write_timeout);
         let wire = wire.counted(Frames::new());
@@ -194,14 +280,15 @@ impl Connection<'_> {
 
     /// Polls a connection until it ends, tells it when the server drains or when it is idle, and drops it when the deadline has
     /// passed.
-    async fn drive<C>(
+    async fn drive<C, T>(
         self,
         connection: C,
         wind_down: fn(Pin<&mut C>),
         idle: impl Future<Output = ()>,
-    ) -> hyper::Result<()>
+    ) -> hyper::Result<T>
     where
-        C: Future<Output = hyper::Result<()>>,
+        C: Future<Output = hyper::Result<T>>,
+        T: Default,
     {
         let mut connection = pin!(connection);
         let mut overdue = None;
@@ -218,9 +305,9 @@ impl Connection<'_> {
             result = connection => result,
             () = self.shutdown.reached(Phase::Forced) => {
                 self.activity.give_up(Exit::Shutdown, End::Deadline);
-                Ok(())
+                Ok(T::default())
             }
-            () = forever_unless(overdue) => Ok(()),
+            () = forever_unless(overdue) => Ok(T::default()),
         }
     }
 
@@ -249,6 +336,38 @@ impl Connection<'_> {
                 None => sleep(limit.max(SHORTEST_LOOK)).await,
             }
         }
+    }
+}
+
+/// A connection over HTTP/1.1 up to its end, or to a response whose body takes the socket.
+struct UntilOffered<'a, C> {
+    connection: &'a mut C,
+    activity: &'a Activity,
+}
+
+impl<C> Future for UntilOffered<'_, C>
+where
+    C: Future<Output = hyper::Result<()>> + Unpin,
+{
+    type Output = hyper::Result<Option<Box<Offered>>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
+        match Pin::new(&mut *self.connection).poll(cx)? {
+            Poll::Ready(()) => Poll::Ready(Ok(None)),
+            Poll::Pending => match self.activity.take_offer() {
+                Some(offered) => Poll::Ready(Ok(Some(offered))),
+                None => Poll::Pending,
+            },
+        }
+    }
+}
+
+impl<I> UntilOffered<'_, http1::Connection<I, Exchanges>>
+where
+    I: hyper::rt::Read + hyper::rt::Write + Unpin,
+{
+    fn graceful_shutdown(mut self: Pin<&mut Self>) {
+        Pin::new(&mut *self.connection).graceful_shutdown();
     }
 }
 
@@ -291,7 +410,7 @@ fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor
 /// Answers the requests of one connection.
 struct Exchanges(Arc<Serving>);
 
-impl Service<Request<Incoming>> for Exchanges {
+impl hyper::service::Service<Request<Incoming>> for Exchanges {
     type Response = Response<Outgoing>;
     type Error = Infallible;
     type Future = Exchanging;
@@ -341,7 +460,7 @@ impl Future for Exchanging {
             close(&mut answered.response);
         }
         let ongoing = this.ongoing.take().expect("polled until it is ready");
-        let outgoing = Outgoing::respond(answered, ongoing);
+        let outgoing = Outgoing::respond_over(this.version, answered, ongoing);
         // HTTP/1.0 has no chunks.
         if this.version < Version::HTTP_11 && outgoing.body().is_of_unknown_length() {
             outgoing.body().activity().set_delimited_by_close();
@@ -464,7 +583,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::{Context, Routes, detached::Detached};
+    use crate::{Context, Routes};
 
     const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -473,9 +592,8 @@ mod tests {
 
     const CLOSE: &[u8] = b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
 
-    fn host(shutdown: Shutdown) -> Host {
-        let detached = Detached::new(0);
-        Host { shutdown, detached }
+    fn service(limits: Limits, shutdown: Shutdown) -> Service {
+        Service::alone(router(), limits, shutdown)
     }
 
     fn router() -> Router {
@@ -489,7 +607,7 @@ mod tests {
         let (_announcer, shutdown) = Shutdown::channel();
         let started = Instant::now();
         client.write_all(sent).await.unwrap();
-        serve(io, None, router(), Limits::default(), host(shutdown)).await;
+        serve(io, service(Limits::default(), shutdown), Seat::default()).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         (started.elapsed(), read)
@@ -521,7 +639,7 @@ mod tests {
         let (mut client, io) = duplex(1024);
         let (_announcer, shutdown) = Shutdown::channel();
         let started = Instant::now();
-        let serving = serve(io, None, router(), Limits::default(), host(shutdown));
+        let serving = serve(io, service(Limits::default(), shutdown), Seat::default());
         let read = async {
             client.write_all(GET).await.unwrap();
             for after in [20, 5, 2] {
@@ -556,7 +674,11 @@ mod tests {
         let (mut client, io) = duplex(1024);
         let (_announcer, shutdown) = Shutdown::channel();
         let started = Instant::now();
-        let mut serving = pin!(serve(io, None, router(), Limits::default(), host(shutdown)));
+        let mut serving = pin!(serve(
+            io,
+            service(Limits::default(), shutdown),
+            Seat::default()
+        ));
         let mut polls = 0;
         let serving = future::poll_fn(|cx| {
             polls += 1;
@@ -583,7 +705,7 @@ mod tests {
             let (announcer, shutdown) = Shutdown::channel();
             client.write_all(GET).await.unwrap();
             announcer.announce(Phase::Draining);
-            serve(io, None, router(), Limits::default(), host(shutdown)).await;
+            serve(io, service(Limits::default(), shutdown), Seat::default()).await;
             let mut read = String::new();
             client.read_to_string(&mut read).await.unwrap();
             assert!(read.ends_with("\r\n\r\nhello"), "{read}");
@@ -599,7 +721,7 @@ mod tests {
             ..Limits::default()
         };
         let (_announcer, shutdown) = Shutdown::channel();
-        serve(io, None, router(), limits, host(shutdown)).await;
+        serve(io, service(limits, shutdown), Seat::default()).await;
         let mut read = String::new();
         client.read_to_string(&mut read).await.unwrap();
         assert!(read.ends_with("\r\n\r\nhello"), "{read}");

@@ -65,7 +65,9 @@ mod interrupts;
 #[path = "../tests/laws/mod.rs"]
 #[doc(hidden)]
 pub mod laws;
+mod lease;
 mod lifeline;
+mod link;
 mod listen;
 #[cfg(feature = "tower")]
 mod mount;
@@ -75,7 +77,6 @@ mod pieces;
 mod problem;
 mod progress;
 mod request_body;
-mod reset;
 mod response;
 mod router;
 mod routes;
@@ -84,6 +85,7 @@ mod server;
 mod service;
 mod shutdown;
 mod snapshot;
+mod sockets;
 mod stall;
 mod streams;
 mod test_client;

@@ -20,7 +20,8 @@ use crate::{
 /// Owned by what serves the client: first the future of the response, then its body. Dropped before it was ended, it tells
 /// that the client left.
 pub(crate) struct Lifeline {
-    line: Line,
+    /// `None` when nobody can ask for it any more.
+    line: Option<Line>,
     began: Instant,
     status: Option<StatusCode>,
     bytes: u64,
@@ -29,7 +30,7 @@ pub(crate) struct Lifeline {
 impl Lifeline {
     pub(crate) fn new() -> Self {
         Self {
-            line: Line::default(),
+            line: Some(Line::default()),
             began: Instant::now(),
             status: None,
             bytes: 0,
@@ -38,7 +39,20 @@ impl Lifeline {
 
     /// For the exchange, to be watched there.
     pub(crate) fn line(&self) -> Line {
-        self.line.clone()
+        self.line.clone().unwrap_or_default()
+    }
+
+    /// Keeps nothing for those who watch, if there are none. From here on nobody can begin to.
+    pub(crate) fn settle(&mut self) {
+        if self.is_unwatched() {
+            self.line = None;
+        }
+    }
+
+    fn is_unwatched(&mut self) -> bool {
+        let line = self.line.as_mut();
+        let state = line.and_then(|line| Arc::get_mut(&mut line.0));
+        state.is_some_and(State::is_unwatched)
     }
 
     /// The response's head is known.
@@ -57,9 +71,12 @@ impl Lifeline {
 
     /// Only the first end counts.
     pub(crate) fn end(&mut self, exit: Exit) {
-        let nobody_asks = Arc::get_mut(&mut self.line.0).is_some_and(State::is_unwatched);
-        if !nobody_asks && self.line.0.ended.get().is_none() {
-            self.line.0.end(Ended {
+        if self.is_unwatched() {
+            return;
+        }
+        let line = self.line.as_ref();
+        if let Some(line) = line.filter(|line| line.0.ended.get().is_none()) {
+            line.0.end(Ended {
                 status: self.status,
                 bytes: self.bytes,
                 elapsed: self.began.elapsed(),

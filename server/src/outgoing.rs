@@ -7,15 +7,19 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
-use http::{HeaderMap, header::CONTENT_LENGTH};
+use http::{
+    HeaderMap, Version,
+    header::{CONTENT_LENGTH, TRANSFER_ENCODING},
+};
 use http_body::{Body as _, Frame, SizeHint};
-use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId};
+use peristyle_core::{BoxError, BoxFuture, Control, ExecutionId, handover::SocketOffer};
 
 use crate::{
     Body,
-    activity::{Activity, Ongoing},
-    answering::Answered,
+    activity::{Activity, Offered, Ongoing},
+    answering::{Answered, closes, offers_body},
     causes::Causes,
+    lease::Ends,
     pieces::Pieces,
 };
 
@@ -56,15 +60,72 @@ pub(crate) struct Outgoing {
     ended: bool,
     /// The body has not had to wait since it last yielded a frame.
     flows: bool,
+    course: Course,
+}
+
+/// Which way the body goes.
+enum Course {
+    Connection,
+    Offered(Box<Offer>),
+    /// It has left.
+    Socket,
+}
+
+/// A body that can write itself to the socket, once the head is written.
+struct Offer {
+    offer: SocketOffer,
+    control: Option<Control>,
+    ends: Ends,
+}
+
+impl Offer {
+    /// Of a response that the connection sends as it is, in chunks or until its end.
+    fn of(answered: &Answered, version: Version, ongoing: &Ongoing) -> Option<Box<Self>> {
+        let response = &answered.response;
+        let framed = |name| response.headers().contains_key(name);
+        if version > Version::HTTP_11
+            || !offers_body(response)
+            || !ongoing.activity().hands_over()
+            || framed(CONTENT_LENGTH)
+            || framed(TRANSFER_ENCODING)
+        {
+            return None;
+        }
+        let ends = match version {
+            Version::HTTP_11 if answered.closes || closes(response.headers()) => Ends::Closed,
+            Version::HTTP_11 => Ends::KeptAlive,
+            _ => Ends::WithResponse,
+        };
+        Some(Box::new(Self {
+            offer: *response.extensions().get()?,
+            control: response.extensions().get().cloned(),
+            ends,
+        }))
+    }
 }
 
 impl Outgoing {
+    /// The response to a request of this version, with its body as the connection sends it, unless the body can have the socket.
+    pub(crate) fn respond_over(
+        version: Version,
+        answered: Answered,
+        ongoing: Ongoing,
+    ) -> http::Response<Self> {
+        let offer = Offer::of(&answered, version, &ongoing);
+        let mut response = Self::respond(answered, ongoing);
+        if let Some(offer) = offer {
+            response.body_mut().course = Course::Offered(offer);
+        }
+        response
+    }
+
     /// The response with its body as it is sent.
     pub(crate) fn respond(answered: Answered, mut ongoing: Ongoing) -> http::Response<Self> {
         let Answered {
             response,
             id,
             declared,
+            ..
         } = answered;
         let control = response.extensions().get::<Control>().cloned();
         ongoing.answered(response.status(), control);
@@ -82,6 +143,7 @@ impl Outgoing {
             rest: Bytes::new(),
             ahead: None,
             flows: false,
+            course: Course::Connection,
         };
         if outgoing.is_complete() {
             outgoing.ongoing.complete();
@@ -185,6 +247,32 @@ impl Outgoing {
             Poll::Pending => self.flows = false,
         }
         None
+    }
+
+    /// Whether the connection has the head, and will have nothing else: the body waits for the socket.
+    fn leaves(&mut self) -> bool {
+        match mem::replace(&mut self.course, Course::Socket) {
+            Course::Connection => {
+                self.course = Course::Connection;
+                return false;
+            }
+            Course::Offered(offer) => self.leave(*offer),
+            Course::Socket => {}
+        }
+        true
+    }
+
+    fn leave(&mut self, offer: Offer) {
+        if let Some(lifeline) = self.ongoing.leave() {
+            let body = mem::take(&mut self.body);
+            self.ongoing.activity().offer(Offered {
+                offer: offer.offer,
+                body,
+                control: offer.control,
+                ends: offer.ends,
+                lifeline,
+            });
+        }
     }
 
     /// What else goes on on its connection.
@@ -304,6 +392,9 @@ impl http_body::Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Pieces>, BoxError>>> {
         let this = &mut *self;
+        if this.leaves() {
+            return Poll::Pending;
+        }
         if this.failure.is_none() {
             this.ongoing.asked();
             match ready!(this.poll_piece(cx)) {

@@ -49,6 +49,18 @@ impl Patience {
         }
     }
 
+    /// The next request of a connection that was kept alive is waited for.
+    pub(crate) fn kept_alive(head_timeout: Duration, keep_alive_timeout: Duration) -> Self {
+        Self {
+            head_timeout,
+            keep_alive_timeout,
+            deadline: Deadline::new(),
+            waits_for: None,
+            requests: 0,
+            begun: false,
+        }
+    }
+
     /// Something was read.
     pub(crate) fn came(&mut self, activity: &Activity) {
         self.look(activity);

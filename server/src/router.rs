@@ -192,6 +192,7 @@ impl Router {
             declared: answering::declared(&response, *method == Method::HEAD),
             response,
             id,
+            closes: false,
         }
     }
 

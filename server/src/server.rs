@@ -8,7 +8,7 @@ use tokio::net::ToSocketAddrs;
 use crate::{
     Listener, Router, Threads,
     answering::Host,
-    connection::{Framing, Limits},
+    connection::{Framing, Limits, SocketOffers},
     detached::{self, Detached},
     running::{self, Course, Places, Service, Signals, by_descriptors},
 };
@@ -283,6 +283,17 @@ impl Server {
     #[must_use]
     pub fn trust_framing(mut self) -> Self {
         self.limits.framing = Framing::Trusted;
+        self
+    }
+
+    /// Sends every response's body over the connection itself. By default a body that can write itself to the socket, as those of
+    /// the feeds of `peristyle-sse` can, is handed it once the head is written, over HTTP/1 on a plain TCP connection: its client
+    /// then costs no task and no buffers. What the client gets is the same; all limits hold there, too.
+    ///
+    /// It is for comparing the two, and a way out.
+    #[must_use]
+    pub fn decline_socket_offers(mut self) -> Self {
+        self.limits.offers = SocketOffers::Declined;
         self
     }
 

@@ -65,8 +65,7 @@ impl Shutdown {
 
     /// Whether the server is shutting down.
     pub fn is_requested(&self) -> bool {
-        let course = self.0.as_ref();
-        course.is_some_and(|course| course.has_reached(Phase::Draining))
+        self.has_reached(Phase::Draining)
     }
 
     /// Resolves when the server begins to shut down. Pending for ever where there is no server.
@@ -76,6 +75,11 @@ impl Shutdown {
     /// Dropping the future has no effect.
     pub async fn requested(&self) {
         self.reached(Phase::Draining).await;
+    }
+
+    pub(crate) fn has_reached(&self, phase: Phase) -> bool {
+        let course = self.0.as_ref();
+        course.is_some_and(|course| course.has_reached(phase))
     }
 
     pub(crate) async fn reached(&self, phase: Phase) {
@@ -91,20 +95,19 @@ impl Course {
         self.phase.load(Ordering::Acquire) >= phase as u8
     }
 
-    /// A connection polls this at each turn. It takes the lock of a waiting room only when it is polled first, by another task,
-    /// or after an announcement.
+    /// A connection polls this at each turn. Before the first announcement it takes the lock of a waiting room only when it is
+    /// polled first, or by another task. After it, always: one that is polled while another thread announces knows the phase before
+    /// it is woken for it.
     async fn reached(&self, phase: Phase) {
         let mut waits = pin!(self.announced(phase));
-        let mut waiting: Option<(Waker, u8)> = None;
+        let mut waiting: Option<Waker> = None;
         poll_fn(|cx| {
-            let now = self.phase.load(Ordering::Acquire);
-            if waiting
-                .as_ref()
-                .is_some_and(|(waker, then)| *then == now && waker.will_wake(cx.waker()))
-            {
+            let known = waiting.as_ref();
+            let serving = !self.has_reached(Phase::Draining);
+            if serving && known.is_some_and(|waker| waker.will_wake(cx.waker())) {
                 return Poll::Pending;
             }
-            waiting = Some((cx.waker().clone(), now));
+            waiting = serving.then(|| cx.waker().clone());
             waits.as_mut().poll(cx)
         })
         .await;
@@ -173,6 +176,29 @@ mod tests {
         announcer.announce(Phase::Forced);
         assert!(last.is_woken());
         assert_ready!(last.poll());
+    }
+
+    /// It saw the phase, was not told of it yet, and took the word that came for one that it knew: it waited for ever.
+    #[test]
+    fn who_is_polled_in_the_middle_of_an_announcement_is_not_forgotten() {
+        for waits_for in [Phase::Draining, Phase::Forced] {
+            let (announcer, shutdown) = Shutdown::channel();
+            let mut waits = task::spawn(shutdown.reached(waits_for));
+            assert_pending!(waits.poll());
+            announcer
+                .0
+                .phase
+                .store(Phase::Draining as u8, Ordering::Release);
+            assert_pending!(waits.poll());
+            announcer.announce(Phase::Draining);
+            assert!(waits.is_woken());
+            if waits_for == Phase::Forced {
+                assert_pending!(waits.poll());
+                announcer.announce(Phase::Forced);
+                assert!(waits.is_woken());
+            }
+            assert_ready!(waits.poll());
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
+    mem,
+    net::TcpStream,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
     time::Duration,
@@ -20,8 +22,8 @@ use crate::{
     activity::Activity,
     frames::{self, Frames},
     guard::{Guard, Place},
+    link::Link,
     patience::{Awaited, Patience},
-    reset::Reset,
     stall::Stall,
 };
 
@@ -69,7 +71,7 @@ async fn settings(io: &mut (impl AsyncRead + Unpin)) -> io::Result<Bytes> {
 }
 
 /// A transport of which the first bytes were read already.
-pub(crate) struct Wire<I: Reset> {
+pub(crate) struct Wire<I: Link> {
     io: I,
     start: Bytes,
     activity: Activity,
@@ -128,7 +130,7 @@ const REQUEST_TIMEOUT: &[u8] =
 /// and the reset may overtake the response (RFC 9112, section 9.6).
 const LINGER: Duration = Duration::from_secs(2);
 
-impl<I: Reset> Wire<I> {
+impl<I: Link> Wire<I> {
     /// `start` was read already. A peer that takes nothing of what is written for `write_timeout` is given up.
     pub(crate) fn new(io: I, start: Bytes, activity: Activity, write_timeout: Duration) -> Self {
         Self {
@@ -191,7 +193,7 @@ impl<I: Reset> Wire<I> {
     }
 }
 
-impl<I: Reset + AsyncRead + AsyncWrite + Unpin> Wire<I> {
+impl<I: Link + AsyncRead + AsyncWrite + Unpin> Wire<I> {
     /// Reads; a request that does not come in time is the end of what is read.
     fn poll_within_patience(
         &mut self,
@@ -218,7 +220,13 @@ impl<I: Reset + AsyncRead + AsyncWrite + Unpin> Wire<I> {
     }
 }
 
-impl<I: Reset> Wire<I> {
+impl<I: Link> Wire<I> {
+    /// The socket, and what was read from it and not looked at. `None` when there is none, or the system does not give it.
+    pub(crate) fn hand_over(mut self) -> Option<(TcpStream, Bytes)> {
+        let socket = self.io.hand_over()?;
+        Some((socket, mem::take(&mut self.start)))
+    }
+
     fn flushes(&mut self, waker: &Waker) {
         let known = self.flusher.as_ref();
         if !known.is_some_and(|known| known.will_wake(waker)) {
@@ -241,7 +249,7 @@ impl<I: Reset> Wire<I> {
     }
 }
 
-impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
+impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -284,7 +292,7 @@ impl Place {
     }
 }
 
-impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
+impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -354,7 +362,7 @@ impl<I: Reset + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     }
 }
 
-impl<I: Reset> Wire<I> {
+impl<I: Link> Wire<I> {
     /// A reset drops what was written and is not under way.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if !(self.activity.is_delimited_by_close() && self.activity.is_awaited()) {
@@ -367,7 +375,7 @@ impl<I: Reset> Wire<I> {
     }
 }
 
-impl<I: Reset> Drop for Wire<I> {
+impl<I: Link> Drop for Wire<I> {
     fn drop(&mut self) {
         if self.activity.is_delimited_by_close() && !self.ended {
             self.io.reset();
@@ -376,7 +384,7 @@ impl<I: Reset> Drop for Wire<I> {
     }
 }
 
-impl<I: Reset + AsyncRead + Unpin> Wire<I> {
+impl<I: Link + AsyncRead + Unpin> Wire<I> {
     fn discard(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         let mut scratch = [0; 8 * 1024];
         let mut scratch = ReadBuf::new(&mut scratch);

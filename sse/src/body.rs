@@ -37,21 +37,14 @@ pin_project! {
         pub(crate) over: fn(&S) -> End,
         pub(crate) controlled: Controlled,
         pub(crate) pulse: Option<Pulse>,
-        // `None` once it was sent.
-        pub(crate) retry: Option<Duration>,
-        pub(crate) max_age: Option<Duration>,
-        // `Finish` once the host has asked and was heard.
-        pub(crate) drain: Drain,
-        pub(crate) error_event: Option<Event>,
+        extras: Option<Box<Extras>>,
         opened: bool,
+        // The host has asked, and was heard.
+        drains: bool,
         // When the stream ends whatever the source does, and why.
         pub(crate) limit: Option<(Instant, End)>,
         #[pin]
         alarm: Alarm,
-        // What the client is told at the end of a drain.
-        parting: Option<Duration>,
-        // The error to give out after the end.
-        failure: Option<BoxError>,
         // The host had a poll to write out what comes before the error.
         paused: bool,
     }
@@ -67,6 +60,35 @@ pin_project! {
     }
 }
 
+/// What most streams have not, or only for a while: there are many of them.
+#[derive(Default)]
+pub(crate) struct Extras {
+    /// `None` once it was sent.
+    pub(crate) retry: Option<Duration>,
+    pub(crate) max_age: Option<Duration>,
+    pub(crate) drain: Option<Drain>,
+    pub(crate) error_event: Option<Event>,
+    /// What the client is told at the end of a drain.
+    parting: Option<Duration>,
+    /// The error to give out after the end.
+    failure: Option<BoxError>,
+}
+
+impl Extras {
+    fn is_empty(&self) -> bool {
+        let Self {
+            retry,
+            max_age,
+            drain,
+            error_event,
+            parting,
+            failure,
+        } = self;
+        let times = retry.or(*max_age).or(*parting);
+        times.is_none() && drain.is_none() && error_event.is_none() && failure.is_none()
+    }
+}
+
 /// What the client gets next; `None` when there is nothing more.
 type Piece = Option<Result<Bytes, BoxError>>;
 
@@ -79,15 +101,11 @@ impl<S> EventBody<S> {
             over: |_| End::Finished,
             controlled,
             pulse: KeepAlive::default().pulse(),
-            retry: None,
-            max_age: None,
-            drain: Drain::default(),
-            error_event: None,
+            extras: None,
             opened: false,
+            drains: false,
             limit: None,
-            parting: None,
             alarm: Alarm::default(),
-            failure: None,
             paused: false,
         }
     }
@@ -117,7 +135,7 @@ where
     }
 
     fn is_end_stream(&self) -> bool {
-        self.source.is_none() && self.failure.is_none()
+        self.source.is_none() && !self.has_failed()
     }
 }
 
@@ -134,7 +152,11 @@ where
                 Drain::FinishWithin(time) => self.as_mut().end_within(time, End::Drained),
                 Drain::Spread { after, retry } => {
                     self.as_mut().end_within(after.draw(), End::Drained);
-                    *self.as_mut().project().parting = Some(retry.draw());
+                    self.as_mut()
+                        .project()
+                        .extras
+                        .get_or_insert_default()
+                        .parting = Some(retry.draw());
                 }
                 Drain::Finish => {}
             }
@@ -170,8 +192,27 @@ where
 }
 
 impl<S> EventBody<S> {
+    pub(crate) fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    fn has_failed(&self) -> bool {
+        let extras = self.extras.as_ref();
+        extras.is_some_and(|extras| extras.failure.is_some())
+    }
+
+    /// Takes one of the extras, and gives back the room for them with the last.
+    fn take<T>(self: Pin<&mut Self>, which: fn(&mut Extras) -> &mut Option<T>) -> Option<T> {
+        let extras = self.project().extras;
+        let taken = which(extras.as_mut()?).take();
+        if extras.as_ref().is_some_and(|extras| extras.is_empty()) {
+            *extras = None;
+        }
+        taken
+    }
+
     fn open(mut self: Pin<&mut Self>) {
-        if let Some(age) = self.max_age {
+        if let Some(age) = self.as_mut().take(|extras| &mut extras.max_age) {
             self.as_mut().end_within(age, End::TooOld);
         }
         self.as_mut().restart_pulse();
@@ -196,13 +237,15 @@ impl<S> EventBody<S> {
     }
 
     /// What is to be done, once the host has asked.
-    fn poll_drain(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Drain> {
-        let this = self.project();
-        if matches!(this.drain, Drain::Finish) {
+    fn poll_drain(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Drain> {
+        let this = self.as_mut().project();
+        if *this.drains {
             return Poll::Pending;
         }
         ready!(this.controlled.poll_drain(cx));
-        Poll::Ready(mem::replace(this.drain, Drain::Finish))
+        *this.drains = true;
+        let drain = self.take(|extras| &mut extras.drain);
+        Poll::Ready(drain.unwrap_or_default())
     }
 
     /// Looks at the clock where there is a limit only.
@@ -227,20 +270,17 @@ impl<S> EventBody<S> {
         Poll::Ready(Some(Ok(COMMENT)))
     }
 
-    fn write(self: Pin<&mut Self>, event: Event) -> Bytes {
-        let this = self.project();
-        if let Some(pulse) = this.pulse {
+    fn write(mut self: Pin<&mut Self>, event: Event) -> Bytes {
+        if let Some(pulse) = self.as_mut().project().pulse {
             pulse.put_off();
         }
-        let retry = this.retry;
-        let event = match *retry {
-            Some(delay) if !event.is_comment() => {
-                *retry = None;
-                event.with_retry(delay)
-            }
-            _ => event,
-        };
-        event.into_bytes()
+        if self.extras.is_none() || event.is_comment() {
+            return event.into_bytes();
+        }
+        match self.take(|extras| &mut extras.retry) {
+            Some(delay) => event.with_retry(delay).into_bytes(),
+            None => event.into_bytes(),
+        }
     }
 
     fn end(
@@ -260,7 +300,7 @@ impl<S> EventBody<S> {
 
     /// The delay counts once its line is read (WHATWG HTML §9.2.6).
     fn parting(self: Pin<&mut Self>, why: End) -> Option<Bytes> {
-        let delay = self.project().parting.take()?;
+        let delay = self.take(|extras| &mut extras.parting)?;
         let mut line = String::new();
         write_retry(&mut line, delay).expect("a string takes any text");
         (!matches!(why, End::Finished | End::Failed)).then(|| line.into())
@@ -274,22 +314,22 @@ impl<S> EventBody<S> {
 
     /// The error is what the client gets last.
     fn give_up(mut self: Pin<&mut Self>, error: BoxError, cx: &Context<'_>) -> Poll<Piece> {
-        let this = self.as_mut().project();
-        *this.failure = Some(error);
-        match this.error_event.take() {
+        let extras = self.as_mut().project().extras;
+        extras.get_or_insert_default().failure = Some(error);
+        match self.as_mut().take(|extras| &mut extras.error_event) {
             Some(event) => Poll::Ready(Some(Ok(self.write(event)))),
             None => self.poll_failure(cx),
         }
     }
 
-    fn poll_failure(self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Piece> {
-        let this = self.project();
+    fn poll_failure(mut self: Pin<&mut Self>, cx: &Context<'_>) -> Poll<Piece> {
+        let failed = self.has_failed();
         // hyper writes out what it has when a body has to wait, and drops it when a body fails.
-        if this.failure.is_some() && !mem::replace(this.paused, true) {
+        if failed && !mem::replace(self.as_mut().project().paused, true) {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        Poll::Ready(this.failure.take().map(Err))
+        Poll::Ready(self.take(|extras| &mut extras.failure).map(Err))
     }
 
     /// Drops the source, once its producer knows why, then tells the host.
@@ -311,7 +351,7 @@ impl<S> fmt::Debug for EventBody<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EventBody")
             .field("ended", &self.source.is_none())
-            .field("drain", &self.drain)
+            .field("drains", &self.drains)
             .finish_non_exhaustive()
     }
 }

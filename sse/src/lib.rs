@@ -63,6 +63,8 @@ mod last_event_id;
 #[path = "../tests/laws/mod.rs"]
 #[doc(hidden)]
 pub mod laws;
+#[cfg(all(unix, not(loom)))]
+mod sockets;
 mod stream;
 mod unavailable;
 

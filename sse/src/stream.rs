@@ -10,6 +10,7 @@ use http::{
 use peristyle_core::{
     BoxError, Control, End, IntoOutcome,
     channel::{self, Produced, Receiver, Sender},
+    handover::SocketOffer,
 };
 use tokio::time::Instant;
 
@@ -44,6 +45,8 @@ use crate::{Drain, Event, EventBody, Jitter, KeepAlive};
 pub struct EventStream<S> {
     body: EventBody<S>,
     control: Control,
+    /// `None` where only a host's own connection can send it.
+    offer: Option<SocketOffer>,
 }
 
 /// A sender of events, and the stream that takes them: at most `capacity` wait to be written.
@@ -148,7 +151,7 @@ impl<S> EventStream<S> {
     ///
     /// [`EventBuilder::retry`]: crate::EventBuilder::retry
     pub fn retry(mut self, delay: impl Into<Jitter>) -> Self {
-        self.body.retry = Some(delay.into().draw());
+        self.body.extras().retry = Some(delay.into().draw());
         self
     }
 
@@ -163,13 +166,13 @@ impl<S> EventStream<S> {
     /// The age counts from the first poll of the body. With a [`Jitter`], streams that began together
     /// end one after another. Default is no maximum.
     pub fn max_age(mut self, age: impl Into<Jitter>) -> Self {
-        self.body.max_age = Some(age.into().draw());
+        self.body.extras().max_age = Some(age.into().draw());
         self
     }
 
     /// What the stream does when the host shuts down. Default is [`Drain::EndNow`].
     pub fn on_drain(mut self, drain: Drain) -> Self {
-        self.body.drain = drain;
+        self.body.extras().drain = Some(drain);
         self
     }
 
@@ -178,7 +181,7 @@ impl<S> EventStream<S> {
     ///
     /// A browser hands an event of the name `error` to the listeners of connection errors too.
     pub fn error_event(mut self, event: Event) -> Self {
-        self.body.error_event = Some(event);
+        self.body.extras().error_event = Some(event);
         self
     }
 
@@ -202,6 +205,9 @@ impl<S> EventStream<S> {
             headers.insert(name, HeaderValue::from_static(value));
         }
         response.extensions_mut().insert(self.control);
+        if let Some(offer) = self.offer {
+            response.extensions_mut().insert(offer);
+        }
         response
     }
 
@@ -216,6 +222,13 @@ impl<S> EventStream<S> {
         stream
     }
 
+    /// A host may let the body write to the socket itself.
+    #[cfg(all(unix, not(loom)))]
+    pub(crate) fn offering(mut self, offer: SocketOffer) -> Self {
+        self.offer = Some(offer);
+        self
+    }
+
     /// Whatever the source does.
     pub(crate) fn end_at(mut self, at: Instant, why: End) -> Self {
         self.body.limit = Some((at, why));
@@ -225,7 +238,11 @@ impl<S> EventStream<S> {
     fn with_close(source: S, close: fn(Pin<&mut S>, End)) -> Self {
         let (control, controlled) = Control::new();
         let body = EventBody::new(source, close, controlled);
-        Self { body, control }
+        Self {
+            body,
+            control,
+            offer: None,
+        }
     }
 }
 
@@ -250,6 +267,7 @@ impl<S> fmt::Debug for EventStream<S> {
         f.debug_struct("EventStream")
             .field("body", &self.body)
             .field("control", &self.control)
+            .field("offer", &self.offer)
             .finish()
     }
 }

@@ -53,8 +53,8 @@ const TASKS: [Task; 9] = [
     },
     Task {
         name: "sim",
-        arguments: "[--seeds N | --seed S]",
-        about: "simulate the server with broken networks and hostile clients, from many seeds or one",
+        arguments: "[--seeds N | --seed S | fleet [--clients N] [--seed S]]",
+        about: "simulate the server with broken networks and hostile clients, from many seeds or one; or deployments, with a fleet",
         run: sim::run,
     },
     Task {

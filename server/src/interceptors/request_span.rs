@@ -1,6 +1,12 @@
 //! One span for each request.
 
-use std::{mem, net::SocketAddr, pin::Pin, task};
+use std::{
+    any::{Any, TypeId},
+    mem,
+    net::SocketAddr,
+    pin::Pin,
+    task,
+};
 
 use bytes::Bytes;
 use http::{Method, Request, Version};
@@ -13,7 +19,7 @@ use tracing::{
 };
 
 use super::Trace;
-use crate::{Body, Context, RequestBody, Response, RouteInfo};
+use crate::{Body, Context, RequestBody, Response, RouteInfo, body::Streamed};
 
 /// Puts all that is logged while a request is handled into one span of `tracing`, at info level, with the name `request` and the
 /// target `peristyle_server::request`: by stages at once and while they wait, on whichever thread, by what was detached, by what
@@ -158,7 +164,7 @@ pub(crate) fn answered(span: &Span, response: Response) -> Response {
     }
     response.map(|body| match body.whole() {
         Some(_) => body,
-        None => Body::new(Spanned {
+        None => Body::streamed(Spanned {
             body,
             span: span.clone(),
         }),
@@ -169,6 +175,22 @@ pub(crate) fn answered(span: &Span, response: Response) -> Response {
 struct Spanned {
     body: Body,
     span: Span,
+}
+
+impl Streamed for Spanned {
+    fn given(&self) -> Option<TypeId> {
+        self.body.given()
+    }
+
+    /// Of several spans the innermost, which is in the others.
+    fn into_given(mut self: Box<Self>) -> (Box<dyn Any + Send>, Span) {
+        let span = self.span.clone();
+        match mem::take(&mut self.body).into_given() {
+            Some((given, inner)) if inner.is_disabled() => (given, span),
+            Some(given) => given,
+            None => (Box::new(()), span),
+        }
+    }
 }
 
 impl http_body::Body for Spanned {

@@ -12,7 +12,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::Stream;
 use crate::{
-    reset::Reset,
+    link::Link,
     wire::{PREFACE, Protocol},
 };
 
@@ -76,7 +76,7 @@ impl Agreed {
     }
 }
 
-impl Reset for Secure {
+impl Link for Secure {
     fn sent(&self) -> BoxFuture<'static, ()> {
         self.stream.get_ref().0.sent()
     }

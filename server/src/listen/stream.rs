@@ -4,7 +4,7 @@ use std::{
     fmt,
     future::ready,
     io::{self, IoSlice},
-    mem::MaybeUninit,
+    mem::{self, MaybeUninit},
     pin::Pin,
     task::{Context, Poll},
 };
@@ -17,20 +17,27 @@ use tokio::{
 };
 
 use super::{handed::Transport, tcp};
-use crate::reset::Reset;
+use crate::link::Link;
 
 pub(crate) enum Stream {
     Tcp(TcpStream),
     Unix(UnixStream),
     Handed(Box<dyn Transport>),
+    /// Somebody else has the socket.
+    Gone,
 }
 
 impl Stream {
+    /// A socket that was [handed over](Link::hand_over), with the options that it had.
+    pub(crate) fn given_back(socket: std::net::TcpStream) -> io::Result<Self> {
+        TcpStream::from_std(socket).map(Self::Tcp)
+    }
+
     /// Sets the options that a server needs.
     pub(crate) fn configure(&self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => tcp::configure(stream),
-            Self::Unix(_) | Self::Handed(_) => Ok(()),
+            Self::Unix(_) | Self::Handed(_) | Self::Gone => Ok(()),
         }
     }
 
@@ -40,7 +47,7 @@ impl Stream {
             match self {
                 Self::Tcp(stream) => stream.readable().await?,
                 Self::Unix(stream) => stream.readable().await?,
-                Self::Handed(_) => {}
+                Self::Handed(_) | Self::Gone => {}
             }
         }
         Ok(())
@@ -50,24 +57,38 @@ impl Stream {
         let socket = match self {
             Self::Tcp(stream) => SockRef::from(stream),
             Self::Unix(stream) => SockRef::from(stream),
-            Self::Handed(_) => return false,
+            Self::Handed(_) | Self::Gone => return false,
         };
         let received = socket.peek(&mut [MaybeUninit::uninit()]);
         received.is_ok_and(|length| length > 0)
     }
 }
 
-impl Reset for Stream {
+impl Link for Stream {
     fn sent(&self) -> BoxFuture<'static, ()> {
         match self {
             Self::Tcp(stream) => Box::pin(tcp::sent(stream)),
-            Self::Unix(_) | Self::Handed(_) => Box::pin(ready(())),
+            Self::Unix(_) | Self::Handed(_) | Self::Gone => Box::pin(ready(())),
         }
     }
 
     fn reset(&self) {
         if let Self::Tcp(stream) = self {
             tcp::reset(stream);
+        }
+    }
+
+    fn is_plain_socket(&self) -> bool {
+        matches!(self, Self::Tcp(_))
+    }
+
+    fn hand_over(&mut self) -> Option<std::net::TcpStream> {
+        match mem::replace(self, Self::Gone) {
+            Self::Tcp(stream) => stream.into_std().ok(),
+            other => {
+                *self = other;
+                None
+            }
         }
     }
 }
@@ -79,6 +100,7 @@ macro_rules! socket {
             Self::Tcp(stream) => Pin::new(stream).$method($($argument),*),
             Self::Unix(stream) => Pin::new(stream).$method($($argument),*),
             Self::Handed(stream) => Pin::new(stream).$method($($argument),*),
+            Self::Gone => Poll::Ready(Err(io::ErrorKind::NotConnected.into())),
         }
     };
 }
@@ -89,6 +111,7 @@ impl fmt::Debug for Stream {
             Self::Tcp(stream) => stream.fmt(f),
             Self::Unix(stream) => stream.fmt(f),
             Self::Handed(_) => f.write_str("Handed(..)"),
+            Self::Gone => f.write_str("Gone"),
         }
     }
 }
@@ -125,6 +148,7 @@ impl AsyncWrite for Stream {
             Self::Tcp(stream) => stream.is_write_vectored(),
             Self::Unix(stream) => stream.is_write_vectored(),
             Self::Handed(stream) => stream.is_write_vectored(),
+            Self::Gone => false,
         }
     }
 

@@ -1,6 +1,7 @@
 //! A server at work, on the runtime that it was started on or on one for each thread of its own, and its orderly end.
 
 mod places;
+mod seat;
 mod signals;
 mod threads;
 mod worker;
@@ -16,6 +17,7 @@ use tokio::{sync::mpsc, time::timeout};
 pub use self::threads::Threads;
 pub(crate) use self::{
     places::{Places, by_descriptors},
+    seat::Seat,
     signals::Signals,
     worker::Service,
 };

@@ -1,15 +1,7 @@
 //! What accepts clients on one runtime, and owns the tasks of their connections.
 
-use std::{
-    future::{Future, pending},
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{future::pending, io, sync::Arc, time::Duration};
 
-use pin_project_lite::pin_project;
 use tokio::{
     sync::mpsc,
     task::{JoinError, JoinSet},
@@ -17,8 +9,8 @@ use tokio::{
 };
 
 use super::{
-    Part,
-    places::{OfPeer, Place, Places},
+    Part, Seat,
+    places::{Place, Places},
 };
 #[cfg(feature = "tls")]
 use crate::Tls;
@@ -27,7 +19,10 @@ use crate::{
     answering::Host,
     connection::{self, Limits},
     listen::{Arrived, Doors, Stream},
+    sockets::Sockets,
 };
+#[cfg(any(test, fuzzing))]
+use crate::{Shutdown, detached::Detached};
 
 /// What a connection gets. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -44,6 +39,7 @@ pub(crate) struct Worker {
     doors: Doors,
     service: Service,
     connections: JoinSet<()>,
+    sockets: Arc<Sockets>,
     /// Who has come while there was no place.
     arrived: Option<Arrived>,
     /// Dropped when all connections have ended.
@@ -62,6 +58,7 @@ impl Worker {
     pub(crate) fn new(part: Part) -> io::Result<Self> {
         Ok(Self {
             doors: Doors::open(part.listeners)?,
+            sockets: Arc::new(Sockets::new(part.service.clone())),
             service: part.service,
             connections: JoinSet::new(),
             arrived: None,
@@ -73,6 +70,7 @@ impl Worker {
     /// may go on, on this runtime.
     pub(crate) async fn work(mut self) {
         self.accept().await;
+        self.sockets.drain();
         self.close();
         while let Some(ended) = self.connections.join_next().await {
             report(ended);
@@ -137,20 +135,21 @@ impl Worker {
             return tracing::debug!(%error, "connection lost before it was served");
         }
         let held = (place, of_peer);
+        let seat = Seat::new(arrived.peer, &self.sockets, held, self.busy.clone());
         let service = self.service.clone();
         #[cfg(feature = "tls")]
         if let Some(tls) = arrived.tls {
-            let connection = service.serve_secure(tls, arrived.stream, arrived.peer);
-            return self.spawn(connection, held);
+            let connection = service.serve_secure(tls, arrived.stream, seat);
+            self.connections.spawn(connection);
+            return;
         }
         if service.host.shutdown.is_requested() {
-            return self.spawn(service.serve_last(arrived.stream, arrived.peer), held);
+            self.connections
+                .spawn(service.serve_last(arrived.stream, seat));
+        } else {
+            self.connections
+                .spawn(connection::serve(arrived.stream, service, seat));
         }
-        self.spawn(service.serve(arrived.stream, arrived.peer), held);
-    }
-
-    fn spawn(&mut self, connection: impl Future<Output = ()> + Send + 'static, held: Held) {
-        self.connections.spawn(Placed { connection, held });
     }
 }
 
@@ -172,24 +171,32 @@ async fn next(
 }
 
 impl Service {
-    fn serve(
-        self,
-        stream: Stream,
-        peer: Option<SocketAddr>,
-    ) -> impl Future<Output = ()> + Send + 'static {
-        connection::serve(stream, peer, self.router, self.limits, self.host)
+    /// For one connection that no worker has.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn alone(router: Router, limits: Limits, shutdown: Shutdown) -> Self {
+        Self {
+            router,
+            limits,
+            host: Host {
+                shutdown,
+                detached: Detached::new(0),
+            },
+            places: Places::new(1, None),
+            #[cfg(feature = "tls")]
+            handshake_timeout: Duration::MAX,
+        }
     }
 
     /// Serves a client that had connected before the end: what it sent by then is answered, and the runtime may not know of
     /// it yet.
-    async fn serve_last(self, mut stream: Stream, peer: Option<SocketAddr>) {
+    async fn serve_last(self, mut stream: Stream, seat: Seat) {
         if stream.settled().await.is_ok() {
-            self.serve(stream, peer).await;
+            connection::serve(stream, self, seat).await;
         }
     }
 
     #[cfg(feature = "tls")]
-    async fn serve_secure(self, tls: Tls, stream: Stream, peer: Option<SocketAddr>) {
+    async fn serve_secure(self, tls: Tls, stream: Stream, seat: Seat) {
         let shutdown = self.host.shutdown.clone();
         let shaken = tokio::select! {
             biased;
@@ -197,28 +204,8 @@ impl Service {
             () = shutdown.requested() => None,
         };
         if let Some(secure) = shaken {
-            connection::serve(secure, peer, self.router, self.limits, self.host).await;
+            connection::serve(secure, self, seat).await;
         }
-    }
-}
-
-/// What a connection holds until its end.
-type Held = (Place, Option<OfPeer>);
-
-pin_project! {
-    /// A connection with its places. An async block would keep the connection twice, before and while it is polled.
-    struct Placed<F> {
-        #[pin]
-        connection: F,
-        held: Held,
-    }
-}
-
-impl<F: Future> Future for Placed<F> {
-    type Output = F::Output;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.project().connection.poll(cx)
     }
 }
 

@@ -26,6 +26,7 @@ mod floods;
 #[path = "../hostile/frames.rs"]
 mod frames;
 mod framing;
+mod handover;
 mod hostile;
 mod hostile_h2;
 mod http2;

@@ -8,6 +8,8 @@ mod support {
 
 #[path = "framing.rs"]
 mod framing;
+#[path = "handover.rs"]
+mod handover;
 #[path = "http2.rs"]
 mod http2;
 #[path = "interrupts.rs"]

@@ -1,7 +1,6 @@
 //! A connection in memory, and the requests that are seen on it.
 
 use std::{
-    net::SocketAddr,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,9 +14,8 @@ use tokio::{
 use super::block_on;
 use crate::{
     Context, Routes, Shutdown, State,
-    answering::Host,
     connection::{Limits, serve},
-    detached::Detached,
+    running::{Seat, Service},
 };
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +63,9 @@ pub(super) fn exchange(bytes: &[u8], buffer: usize) -> Exchanged {
     };
     let mut answers = Vec::new();
     let (_phase, shutdown) = Shutdown::channel();
-    let host = Host {
-        shutdown,
-        detached: Detached::new(0),
-    };
-    let peer: Option<SocketAddr> = None;
+    let service = Service::alone(router, Limits::default(), shutdown);
     block_on(async {
-        let served = serve(io, peer, router, Limits::default(), host);
+        let served = serve(io, service, Seat::default());
         let ((), (), read) = tokio::join!(served, write, reader.read_to_end(&mut answers));
         read.expect("the end of what is written in memory");
     });

@@ -43,6 +43,9 @@ mod builder;
 mod connect;
 mod error;
 mod exchange;
+#[cfg(all(test, not(loom)))]
+#[path = "../../tests/fleet/mod.rs"]
+mod fleet;
 mod head;
 mod location;
 mod open;

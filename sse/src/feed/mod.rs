@@ -166,6 +166,10 @@ impl Feed {
         let expires = follow.expires.take();
         let following = Following::new(self.deliveries(follow)?);
         let mut stream = EventStream::following(following, Following::end, Following::close);
+        #[cfg(all(unix, not(loom)))]
+        {
+            stream = stream.offering(crate::sockets::offer());
+        }
         if let Some(at) = expires {
             stream = stream.end_at(at, End::Expired);
         }

@@ -34,7 +34,7 @@ use crate::{Event, alarm::Alarm, event::Unstamped};
 pub struct Subscription {
     shared: Arc<Shared>,
     place: Place,
-    first: Option<Event>,
+    first: Option<Box<Event>>,
     /// Taken from the log, and not yet given out.
     rest: vec::IntoIter<Published>,
     /// Of what was given out last.
@@ -42,7 +42,7 @@ pub struct Subscription {
     /// There was nothing more the last time, so that the next may have to wait.
     waits: bool,
     filter: Option<Filter>,
-    expires: Option<(Instant, Pin<Box<Alarm>>)>,
+    expires: Option<Box<(Instant, Pin<Box<Alarm>>)>>,
     /// How many revocations it has looked at.
     revocations: u64,
     /// For those who are told when it leaves, once it has joined.
@@ -53,7 +53,7 @@ pub struct Subscription {
 
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>, mut follow: Follow) -> Self {
-        let first = follow.first.take();
+        let first = follow.first.take().map(Box::new);
         let peer = shared.hooks.peer(&follow);
         let filter = follow.filter.take();
         let expires = follow.expires.take();
@@ -66,7 +66,7 @@ impl Subscription {
             cursor: None,
             waits: false,
             filter,
-            expires: expires.map(|at| (at, Box::pin(Alarm::default()))),
+            expires: expires.map(|at| Box::new((at, Box::pin(Alarm::default())))),
             revocations,
             peer,
             end: None,
@@ -155,12 +155,12 @@ impl Subscription {
     }
 
     fn has_expired(&self) -> bool {
-        let at = self.expires.as_ref().map(|(at, _)| *at);
+        let at = self.expires.as_ref().map(|expires| expires.0);
         at.is_some_and(|at| at <= Instant::now())
     }
 
     fn poll_expiry(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.expires {
+        match self.expires.as_deref_mut() {
             Some((at, alarm)) => alarm.as_mut().poll(*at, cx),
             None => Poll::Pending,
         }

@@ -37,6 +37,8 @@ use crate::{Failure, Spread};
 /// Pixels.
 const WIDTH: u32 = 860;
 const LINES_HEIGHT: u32 = 300;
+/// What the numbers beside lines take, and what they are of.
+const LEFT: u32 = 86;
 const BAR_HEIGHT: u32 = 30;
 /// What bars have above and below them.
 const BARS_FRAME: u32 = 115;
@@ -182,11 +184,11 @@ impl Lines {
         let points = || self.series.iter().flat_map(|series| &series.points);
         let (least, greatest) = bounds(points().map(|point| point.0))?;
         let (_, top) = bounds(points().map(|point| point.1))?;
-        let mut chart = framed(area, &self.title, self.left())
+        let mut chart = framed(area, &self.title, LEFT)
             .build_cartesian_2d(least..greatest, 0.0..self.headroom(top))?;
         chart
             .configure_mesh()
-            .light_line_style(WHITE)
+            .max_light_lines(0)
             .bold_line_style(GRID)
             .axis_style(AXIS)
             .label_style(text(LABEL))
@@ -194,19 +196,12 @@ impl Lines {
             .x_desc(&self.x)
             .y_desc(&self.y)
             .x_label_formatter(&|value| number(*value))
-            .y_label_formatter(&|value| number(*value))
+            .y_label_formatter(&|value| number_up_to(top, *value))
             .draw()?;
         for (series, colour) in self.series.iter().zip(COLOURS.iter().cycle()) {
             series.draw(&mut chart, *colour)?;
         }
         legend(&mut chart)
-    }
-
-    /// What the numbers of the vertical axis take, with its description.
-    fn left(&self) -> u32 {
-        let values = self.series.iter().flat_map(|series| &series.points);
-        let greatest = values.map(|point| point.1).fold(0.0, f64::max);
-        38 + 8 * u32::try_from(number(greatest).len()).unwrap_or(0)
     }
 
     /// An axis that ends above what is on it, with room for the legend.
@@ -260,7 +255,7 @@ impl Bars {
             .configure_mesh()
             .disable_y_mesh()
             .disable_y_axis()
-            .light_line_style(WHITE)
+            .max_light_lines(0)
             .bold_line_style(GRID)
             .axis_style(AXIS)
             .label_style(text(LABEL))
@@ -351,6 +346,14 @@ pub fn number(value: f64) -> String {
         .trim_end_matches('0')
         .trim_end_matches('.')
         .to_owned()
+}
+
+/// Nothing for what is above all that is shown: beside the legend numbers would say nothing.
+fn number_up_to(top: f64, value: f64) -> String {
+    if value > top {
+        return String::new();
+    }
+    number(value)
 }
 
 /// 12345 as 12,345.

@@ -1,5 +1,5 @@
-//! What the programs that measure have in common: children on cores of their own, responses as they come, spreads, figures for programs, and
-//! charts for people.
+//! What the programs that measure have in common: children on cores of their own, responses as they come, spreads, figures for
+//! programs, and charts for people.
 
 pub mod chart;
 mod child;

@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn others_are_measured_when_they_are_asked_for() {
-        assert_eq!(names(&[]), ["floor", "hyper", "peristyle"]);
+        assert_eq!(names(&[]), ["floor", "hyper", "peristyle", "through_hyper"]);
         assert!(names(&["--peers"]).contains(&"axum"));
         assert_eq!(
             names(&["--server", "axum", "--server", "floor"]),

@@ -47,7 +47,7 @@ const PLAIN: Server = Server {
 };
 
 /// The first of those that a scenario has is what the others are compared with.
-pub(crate) const SERVERS: [Server; 7] = [
+pub(crate) const SERVERS: [Server; 8] = [
     Server {
         name: "floor",
         is_peer: false,
@@ -60,6 +60,12 @@ pub(crate) const SERVERS: [Server; 7] = [
     },
     Server {
         name: "peristyle",
+        is_peer: false,
+        abilities: &[Ability::Replay, Ability::Drain, Ability::Routes],
+        ..PLAIN
+    },
+    Server {
+        name: "through_hyper",
         is_peer: false,
         abilities: &[Ability::Replay, Ability::Drain, Ability::Routes],
         ..PLAIN

@@ -22,14 +22,14 @@ fn heading(columns: &[Figure]) -> String {
     let first = titles.next().unwrap_or_default();
     let others: String = titles.collect();
     let (server, to_first, range) = ("server", "to first", "min..max");
-    format!("{server:<10}  {to_first:>8}{first}  {range:<16}{others}")
+    format!("{server:<13}  {to_first:>8}{first}  {range:<16}{others}")
 }
 
 /// The first figure has its least and greatest beside it. One that the first server has and this one has not is left out.
 fn row(outcome: &Outcome, columns: &[Figure]) -> String {
     let server = outcome.server;
     let figures = match &outcome.figures {
-        Err(failure) => return format!("{server:<10}  FAILED: {failure}"),
+        Err(failure) => return format!("{server:<13}  FAILED: {failure}"),
         Ok(figures) => figures,
     };
     let own = |column: &Figure| figures.iter().find(|figure| figure.what == column.what);
@@ -40,7 +40,7 @@ fn row(outcome: &Outcome, columns: &[Figure]) -> String {
     let mut cells = columns.iter().map(|it| cell(own(it)));
     let cell = cells.next().unwrap_or_default();
     let others: String = cells.collect();
-    format!("{server:<10}  {ratio:>8}{cell}  {range:<16}{others}")
+    format!("{server:<13}  {ratio:>8}{cell}  {range:<16}{others}")
 }
 
 fn cell(figure: Option<&Figure>) -> String {
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(rows.len(), 3);
         assert!(rows[0].contains("cpu µs"));
         assert!(rows[1].starts_with("floor") && rows[1].contains("2.00  1.00..4.00"));
-        assert_eq!(rows[2], "axum        FAILED: it broke");
+        assert_eq!(rows[2], "axum           FAILED: it broke");
     }
 
     #[test]

@@ -29,6 +29,7 @@ fn named(name: &str) -> Option<Serve> {
         "floor" => |listener, _| floor::serve(&listener),
         "hyper" => |listener, _| raw_hyper::serve(listener),
         "peristyle" => peristyle::serve,
+        "through_hyper" => peristyle::serve_through_hyper,
         "axum" => axum_sse::serve,
         "axum_make" => axum_sse::serve_made,
         "actix" => |listener, _| actix_app::serve(listener),

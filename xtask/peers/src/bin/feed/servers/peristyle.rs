@@ -13,10 +13,26 @@ use peristyle_sse::{
 
 use super::NAME;
 
-pub(super) fn serve(listener: net::TcpListener, count: usize) -> Result<(), Failure> {
-    let router = router(count)?;
+pub(super) fn serve(listener: net::TcpListener, routes: usize) -> Result<(), Failure> {
+    serve_with(listener, routes, |server| server)
+}
+
+/// As followers over HTTP/2 and TLS are served: each by a task, through the engine.
+pub(super) fn serve_through_hyper(
+    listener: net::TcpListener,
+    routes: usize,
+) -> Result<(), Failure> {
+    serve_with(listener, routes, Server::decline_socket_offers)
+}
+
+fn serve_with(
+    listener: net::TcpListener,
+    routes: usize,
+    set: impl FnOnce(Server) -> Server,
+) -> Result<(), Failure> {
+    let all = router(routes)?;
     runtime::run(listener, async |listener| {
-        Ok(Server::on(listener).serve(router).await?)
+        Ok(set(Server::on(listener)).serve(all).await?)
     })
 }
 

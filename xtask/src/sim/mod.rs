@@ -1,4 +1,7 @@
-//! Worlds of a server and its clients, each from a seed: more of them than the tests run, or one of them again.
+//! Worlds of a server and its clients, each from a seed: more of them than the tests run, or one of them again. And a fleet of
+//! clients that lives through deployments.
+
+mod fleet;
 
 use std::{
     ffi::{OsStr, OsString},
@@ -8,7 +11,10 @@ use std::{
 use crate::{Error, cargo::cargo, step};
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<(), Error> {
-    step::run(&mut command(&Which::parse(arguments)?))
+    match arguments.split_first() {
+        Some((name, rest)) if name == "fleet" => fleet::run(rest),
+        _ => step::run(&mut command(&Which::parse(arguments)?)),
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

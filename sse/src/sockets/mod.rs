@@ -1,0 +1,68 @@
+//! Event streams that write themselves to the sockets of their clients.
+//!
+//! Once a host has [handed over](peristyle_core::handover) the socket, a client is an entry in a shard: its body, its socket,
+//! and what the socket did not take. A shard is one task of the host's for many clients. It is woken once for whatever
+//! many of them have to be told, polls the bodies of those that were woken, and writes all that one of them has to say at once.
+//! The body is the one that the host would have polled, so that what a client gets does not depend on the way.
+
+mod client;
+mod inbox;
+mod out;
+mod shard;
+mod source;
+mod unsent;
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use peristyle_core::handover::{Handover, OverSocket, SocketHost, SocketOffer};
+use tokio::runtime::Handle;
+
+use self::{client::Client, inbox::Inbox, shard::Shard};
+use crate::{EventBody, feed::Following};
+
+/// The offer of streams that follow a feed: they are many, and mostly silent.
+pub(crate) fn offer() -> SocketOffer {
+    SocketOffer::of::<EventBody<Following>>()
+}
+
+impl OverSocket for EventBody<Following> {
+    fn take(self: Box<Self>, handover: Handover) {
+        let host = Arc::clone(&handover.host);
+        let shards = host.keep(Shards::new);
+        shards.add(Client::new(Box::into_pin(self), handover), &host);
+    }
+}
+
+/// The shards of one host, which share its clients.
+struct Shards {
+    inboxes: Box<[Arc<Inbox>]>,
+    next: AtomicUsize,
+}
+
+impl Shards {
+    /// One for each thread that can run one.
+    fn new() -> Self {
+        let threads = Handle::try_current().map(|runtime| runtime.metrics().num_workers());
+        let threads = threads.ok().and_then(NonZeroUsize::new);
+        let inboxes = (0..threads.map_or(1, NonZeroUsize::get)).map(|_| Arc::default());
+        Self {
+            inboxes: inboxes.collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    fn add(&self, client: Client, host: &SocketHost) {
+        let next = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        let inbox = &self.inboxes[next];
+        if inbox.begin() {
+            host.spawn(Shard::run(Arc::clone(inbox)));
+        }
+        inbox.add(client);
+    }
+}
