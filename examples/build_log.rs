@@ -15,7 +15,7 @@ use peristyle::{
     BoxError, Outcome, before,
     server::{Context, RouteErrors, Router, Routes, Server, http::StatusCode},
     sse::{
-        self, Event, LastEventId,
+        self, Event,
         feed::{Deliveries, Feed, Follow, JsonRecords, Run, Topic},
     },
     streaming::Streaming,
@@ -129,9 +129,8 @@ fn watch(cx: &mut Context) -> Outcome {
         (Format::Events, sse::CONTENT_TYPE),
         (Format::Lines, JsonRecords::NDJSON),
     ])?;
-    let last = LastEventId::of(cx.headers(), cx.uri());
     let follow = Follow::earliest()
-        .resume(last.as_ref().and_then(LastEventId::as_str))
+        .resume_request(cx.headers(), cx.uri())
         .topics(topic(number)?);
     let watched = match format {
         Format::Events => {

@@ -1,41 +1,38 @@
 //! What all browsers are sent.
 
-use std::convert::Infallible;
+use std::time::Duration;
 
-use peristyle::sse::Event;
-use tokio::sync::broadcast;
-use tokio_stream::{
-    Stream, StreamExt,
-    wrappers::{BroadcastStream, errors::BroadcastStreamRecvError},
+use peristyle::{
+    Outcome,
+    server::Context,
+    sse::{
+        self, Event,
+        feed::{Feed, Follow, Lag},
+    },
 };
 
-/// How many events a browser may fall behind before it loses the oldest.
-pub(crate) const KEPT: usize = 256;
+/// Bytes. What is beyond leaves the log, the oldest first, also if a browser has yet to get it.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// A broadcast of encoded events. Cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Feed(broadcast::Sender<Event>);
+/// How many events a browser gets first that was never here: two minutes of the machine's figures, if nothing else happens.
+pub(crate) const NEWEST: usize = 120;
 
-impl Feed {
-    pub(crate) fn new() -> Self {
-        Self(broadcast::Sender::new(KEPT))
-    }
-
-    /// Sends an event to every browser. It never waits; without a browser nobody gets it.
-    pub(crate) fn publish(&self, name: &'static str, data: &str) {
-        let _: Result<usize, _> = self.0.send(event(name, data));
-    }
-
-    /// The events from now on. Where some were lost, a `gap` says how many.
-    pub(crate) fn subscribe(&self) -> impl Stream<Item = Result<Event, Infallible>> + use<> {
-        BroadcastStream::new(self.0.subscribe()).map(|received| match received {
-            Ok(event) => Ok(event),
-            Err(BroadcastStreamRecvError::Lagged(lost)) => Ok(event("gap", &lost.to_string())),
-        })
-    }
+pub(crate) fn feed() -> Feed {
+    Feed::builder().max_bytes(MAX_BYTES).build()
 }
 
-fn event(name: &'static str, data: &str) -> Event {
+pub(crate) fn publish(feed: &Feed, name: &'static str, data: &str) {
     let event = Event::builder().event(name).data(data).build();
-    event.expect("a name without line breaks, and data")
+    feed.publish(event.expect("a name without line breaks, and data"));
+}
+
+/// A browser that was here goes on after the last event it got. Where that is not possible, or it is too slow, it is told what it
+/// has missed.
+pub(crate) fn follow(feed: &Feed, cx: &mut Context) -> Outcome {
+    let follow = Follow::last(NEWEST).lag(Lag::Gap);
+    let follow = follow.resume_request(cx.headers(), cx.uri());
+    match feed.follow(follow) {
+        Ok(events) => cx.respond(events.retry(Duration::from_secs(1)).into_response()),
+        Err(_finished) => cx.respond(sse::finished()),
+    }
 }

@@ -5,7 +5,9 @@ use std::{
     thread,
 };
 
-use super::feed::Feed;
+use peristyle::sse::feed::Feed;
+
+use super::feed::publish;
 
 /// Bytes. A line that is longer arrives in pieces, so that no input can fill the memory.
 const LONGEST: u64 = 16 * 1024;
@@ -26,27 +28,32 @@ fn publish_lines(mut input: impl BufRead, feed: &Feed) {
     // A read that fails is the end too: there is nobody to ask for another terminal.
     while let Ok(1..) = input.by_ref().take(LONGEST).read_until(b'\n', &mut line) {
         let text = String::from_utf8_lossy(&line);
-        feed.publish("line", text.trim_end_matches(['\r', '\n']));
+        publish(feed, "line", text.trim_end_matches(['\r', '\n']));
         line.clear();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use peristyle::sse::{
+        Event,
+        feed::{Delivery, Epoch, Follow},
+    };
     use tokio_stream::StreamExt;
 
     use super::*;
 
     #[tokio::test]
     async fn each_line_is_an_event_and_one_that_is_too_long_is_several() {
-        let feed = Feed::new();
-        let events = feed.subscribe();
+        // In base 36 the epoch is `e`.
+        let feed = Feed::builder().epoch(Epoch::new(14)).build();
         let long = "x".repeat(16 * 1024 + 1);
         let input = format!("<one>\r\n\n{long}\nlast, without an end");
         publish_lines(input.as_bytes(), &feed);
         publish_lines(b"not \xff UTF-8\n".as_slice(), &feed);
-        drop(feed);
-        let events: Vec<_> = events.map(Result::unwrap).collect().await;
+        feed.finish(Event::data(""));
+        let events = feed.subscribe(Follow::earliest()).map(Delivery::into_event);
+        let events: Vec<_> = events.collect().await;
         let data = [
             "<one>",
             "",
@@ -55,11 +62,10 @@ mod tests {
             "last, without an end",
             "not \u{fffd} UTF-8",
         ];
-        let expected = data.map(|data| format!("event: line\ndata: {data}\n\n"));
-        let expected = expected.each_ref().map(String::as_bytes);
-        assert_eq!(events.len(), expected.len());
-        for (event, expected) in events.iter().zip(expected) {
-            assert_eq!(event.as_bytes(), expected);
+        assert_eq!(events.len(), data.len() + 1);
+        for ((event, data), number) in events.iter().zip(data).zip(1..) {
+            let expected = format!("event: line\nid: e-{number}\ndata: {data}\n\n");
+            assert_eq!(event.as_bytes(), expected.as_bytes());
         }
     }
 }

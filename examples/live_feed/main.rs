@@ -5,8 +5,9 @@
 //! ping localhost | cargo run --example live_feed
 //! ```
 //!
-//! Everything is encoded once, as an event, and broadcast. A browser that falls behind loses the oldest events, is told how
-//! many, and goes on.
+//! Everything is encoded once, as an event, and kept for a while in one log that all browsers follow. A tab that lost its
+//! connection, or was loaded again, goes on exactly where it was. One that fell too far behind, or finds the server restarted,
+//! shows what it has missed.
 
 #![expect(
     clippy::print_stdout,
@@ -22,16 +23,16 @@ mod walks;
 use std::{env, mem, net::SocketAddr, process::ExitCode, str, time::Duration};
 
 use peristyle::{
-    BoxError, Chain, Link, after, handler,
+    BoxError, Chain, Link, after, before, handler,
     server::{
-        Context, Html, IntoResponse, Problem, RequestBody, RouteErrors, Router, Routes, Server,
+        Context, Html, Problem, RequestBody, RouteErrors, Router, Routes, Server,
         http::{HeaderValue, StatusCode, header::CONTENT_SECURITY_POLICY},
     },
-    sse::EventStream,
+    sse::feed::Feed,
 };
 use tokio::task::JoinSet;
 
-use self::{feed::Feed, walks::Walks};
+use self::walks::Walks;
 
 const PAGE: &str = include_str!("page.html");
 
@@ -54,7 +55,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(listen: SocketAddr) -> Result<(), BoxError> {
-    let feed = Feed::new();
+    let feed = feed::feed();
     let router = router(&feed)?;
     let server = Server::bind(listen).await;
     let server = server.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
@@ -73,13 +74,13 @@ const GRACE: Duration = Duration::from_millis(500);
 
 pub(crate) fn router(feed: &Feed) -> Result<Router, RouteErrors> {
     let (events, published) = (feed.clone(), feed.clone());
-    let events = move |_: &mut Context| follow(&events);
+    let events = move |cx: &mut Context| feed::follow(&events, cx);
     let publish = move |cx: &mut Context| publish(mem::take(cx.body()), published.clone());
     let walks = Link::new(Walks::published_to(feed.clone()));
     Routes::new()
         .interceptors(Chain::new([walks, after(restrict).named("restrict")]))
         .get("/", handler(|_: &mut Context| Html(PAGE)).named("page"))
-        .get("/events", handler(events).named("events"))
+        .get("/events", before(events).named("events"))
         .post("/publish", handler(publish).named("publish"))
         .build()
 }
@@ -96,12 +97,6 @@ fn restrict(cx: &mut Context) {
     }
 }
 
-fn follow(feed: &Feed) -> impl IntoResponse + use<> {
-    EventStream::new(feed.subscribe())
-        .retry(Duration::from_secs(1))
-        .into_response()
-}
-
 /// Bytes. The feed keeps many messages, so that a large one costs memory many times.
 const LONGEST_MESSAGE: u64 = 16 * 1024;
 
@@ -113,7 +108,7 @@ async fn publish(mut body: RequestBody, feed: Feed) -> Result<StatusCode, BoxErr
         return Err(refuse("the message is empty").into());
     }
     let text = str::from_utf8(&message).map_err(|_| refuse("the message is not UTF-8"))?;
-    feed.publish("published", text);
+    feed::publish(&feed, "published", text);
     Ok(StatusCode::ACCEPTED)
 }
 

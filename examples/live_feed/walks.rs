@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use peristyle::{
     Ending, Error, Interceptor, Invocation, Observer, Stages, Step,
     server::{Context, Exchange},
+    sse::feed::Feed,
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::feed::Feed;
+use super::feed::publish;
 
 /// Lets a [`Walk`] watch what lies further in, and publishes it when the request is back.
 pub(crate) struct Walks(Feed);
@@ -21,7 +22,7 @@ impl Walks {
 
     fn publish(&self, exchange: &Exchange) {
         if let Some(walk) = exchange.request().extensions.get::<Arc<Walk>>() {
-            self.0.publish("walk", &walk.report(exchange).to_string());
+            publish(&self.0, "walk", &walk.report(exchange).to_string());
         }
     }
 }

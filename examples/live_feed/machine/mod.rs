@@ -4,11 +4,12 @@ mod proc;
 
 use std::{fs, io, time::Duration};
 
+use peristyle::sse::feed::Feed;
 use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use self::proc::{Cpu, Memory, Traffic};
-use super::feed::Feed;
+use super::feed::publish;
 
 /// Publishes the figures each second, for ever. Where there is no `/proc` it publishes nothing.
 pub(crate) async fn watch(feed: Feed) {
@@ -19,7 +20,7 @@ pub(crate) async fn watch(feed: Feed) {
         seconds.tick().await;
         let Ok(now) = Sample::take() else { continue };
         if let Some(last) = last.replace(now) {
-            feed.publish("machine", &now.since(&last).to_string());
+            publish(&feed, "machine", &now.since(&last).to_string());
         }
     }
 }

@@ -161,3 +161,17 @@ async fn a_build_that_was_not_begun_is_not_found_and_no_more_than_four_run() -> 
     works.ended().await;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_viewer_whose_place_nobody_can_read_is_told_of_a_gap() -> Result<(), BoxError> {
+    let mut works = Works::open().await?;
+    let build = works.begin("/builds/1").await?;
+    build.says("one").await;
+    let torn = "last-event-id: e-1\r\nlast-event-id: e-2\r\n";
+    let mut viewer = works.server.ask("/builds/1", torn).await;
+    viewer.until("\r\n\r\n").await;
+    viewer.until("\"reason\":\"unknown\"}\n\n").await;
+    drop((build, viewer));
+    works.ended().await;
+    Ok(())
+}

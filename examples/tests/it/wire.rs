@@ -1,6 +1,6 @@
 //! A server on a loopback socket, and clients that write raw HTTP/1.1.
 
-use std::{future::Future, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, time::Duration};
 
 use peristyle::server::{Router, Server};
 use tokio::{
@@ -12,8 +12,10 @@ use tokio::{
 };
 
 /// Far more than any test needs: a test that hangs fails instead.
+const LONG: Duration = Duration::from_secs(20);
+
 pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
-    let soon = timeout(Duration::from_secs(20), future).await;
+    let soon = timeout(LONG, future).await;
     soon.expect("it happens soon")
 }
 
@@ -91,12 +93,17 @@ impl Client {
     /// Reads up to and with `end`, and nothing after it.
     pub(crate) async fn until(&mut self, end: &str) -> String {
         let mut read = Vec::new();
-        while !read.ends_with(end.as_bytes()) {
-            let byte = soon(self.0.read_u8()).await;
-            let so_far = String::from_utf8_lossy(&read);
-            read.push(byte.unwrap_or_else(|error| panic!("{error} after {so_far:?}")));
-        }
-        String::from_utf8(read).expect("text")
+        let all = async {
+            while !read.ends_with(end.as_bytes()) {
+                read.push(self.0.read_u8().await?);
+            }
+            Ok::<_, io::Error>(())
+        };
+        // All of it: a stream that is kept alive always has another byte.
+        let all = timeout(LONG, all).await;
+        let read = String::from_utf8(read).expect("text");
+        assert!(matches!(all, Ok(Ok(()))), "{all:?} after {read:?}");
+        read
     }
 
     /// The rest of the response's body, of which the head was not read yet, and whether it is whole.

@@ -77,9 +77,9 @@ impl Site {
         });
         let hello = handler(|_: &mut Context| "hello");
         let routes = Routes::new().get("/", answer.clone()).post("/", answer);
-        let router: Router = routes.get("/hello", hello).build().unwrap();
+        let table: Router = routes.get("/hello", hello).build().unwrap();
         Self {
-            server: Running::start_with(router, set).await,
+            server: Running::start_with(table, set).await,
             handed,
             exits,
             controls,

@@ -71,7 +71,7 @@ impl FeedBuilder {
     /// the function before.
     ///
     /// Whoever is refused with [`Finished`](super::Finished) has not joined. No lock is held: `f`
-    /// may use the feed. It is called where the subscriber is made, so it must not block. A panic
+    /// may use the [feed](Peer::feed). It is called where the subscriber is made, so it must not block. A panic
     /// of it is reported through `tracing`, and changes nothing for the subscriber.
     ///
     /// ```

@@ -2,11 +2,12 @@
 
 use std::{any::Any, error::Error, fmt, future::Future, sync::Arc};
 
+use http::{HeaderMap, Uri};
 use peristyle_core::{BoxError, BoxFuture, Chain};
 use tokio::time::Instant;
 
 use super::{Cursor, Delivering, Gap, Published, Topics, peer::Principal};
-use crate::Event;
+use crate::{Event, LastEventId};
 
 /// How a subscriber follows a [`Feed`](super::Feed).
 ///
@@ -87,13 +88,32 @@ impl Follow {
     ///
     /// An id that is no cursor of this log is a [`Gap`] for an unknown reason; one of another
     /// epoch, a gap followed by all that is in the log.
-    pub fn resume(mut self, last_event_id: Option<&str>) -> Self {
+    pub fn resume(self, last_event_id: Option<&str>) -> Self {
         // An empty id is one that was reset (WHATWG HTML §9.2.6).
-        if let Some(id) = last_event_id.filter(|id| !id.is_empty()) {
-            self.start = id.parse().map_or(Start::Unknown, Start::After);
-            self.first = None;
+        match last_event_id.filter(|id| !id.is_empty()) {
+            Some(id) => self.resuming(id.parse().ok()),
+            None => self,
         }
-        self
+    }
+
+    /// For the client of this request: starts after the event that it says it got last, by its
+    /// header or its query; see [`LastEventId`]. As [`resume`](Self::resume), but that it also tells
+    /// a client which says something that [makes no sense](LastEventId#what-makes-no-sense) from one
+    /// that says nothing: it comes back, and is told of a [`Gap`] for an unknown reason.
+    ///
+    /// ```
+    /// use http::Request;
+    /// use peristyle_sse::feed::Follow;
+    ///
+    /// fn follow<B>(request: &Request<B>) -> Follow {
+    ///     Follow::last(10).resume_request(request.headers(), request.uri())
+    /// }
+    /// ```
+    pub fn resume_request(self, headers: &HeaderMap, uri: &Uri) -> Self {
+        match LastEventId::of(headers, uri) {
+            Some(last) => self.resuming(last.as_str().and_then(|id| id.parse().ok())),
+            None => self,
+        }
     }
 
     /// Which topics. Default is all.
@@ -109,7 +129,8 @@ impl Follow {
     }
 
     /// Sends this event before any other, with the position at which the subscriber starts as its
-    /// id, unless a [`resume`](Self::resume) after this finds that it comes back. Default is none.
+    /// id, unless a [`resume`](Self::resume) or [`resume_request`](Self::resume_request) after this
+    /// finds that it comes back. Default is none.
     ///
     /// For the state at that position: see [`Feed::snapshot`](super::Feed::snapshot).
     pub fn first(mut self, event: Event) -> Self {
@@ -169,6 +190,13 @@ impl Follow {
             let event = f(gap);
             Box::pin(async move { event.await.map_err(Into::into) })
         }));
+        self
+    }
+
+    /// `None` is a cursor that is none.
+    fn resuming(mut self, cursor: Option<Cursor>) -> Self {
+        self.start = cursor.map_or(Start::Unknown, Start::After);
+        self.first = None;
         self
     }
 

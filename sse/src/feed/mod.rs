@@ -6,7 +6,7 @@
 //! on from there.
 //!
 //! ```
-//! use http::{Response, StatusCode};
+//! use http::{Request, Response, StatusCode};
 //! use peristyle_sse::{
 //!     Event, EventBody,
 //!     feed::{Feed, Follow, Following, Publish, Topics},
@@ -14,10 +14,12 @@
 //!
 //! type Events = Response<EventBody<Following>>;
 //!
-//! /// `last_event_id` is the header `Last-Event-ID` of the request, if it has one.
-//! fn orders(feed: &Feed, last_event_id: Option<&str>) -> Result<Events, StatusCode> {
+//! /// A client that comes for the first time gets the last ten events, one that comes back those
+//! /// after the last that it got.
+//! fn orders<B>(feed: &Feed, request: &Request<B>) -> Result<Events, StatusCode> {
 //!     let topics: Topics = "orders/eu/**".parse().expect("it is a pattern");
-//!     let follow = Follow::last(10).resume(last_event_id).topics(topics);
+//!     let follow = Follow::last(10).topics(topics);
+//!     let follow = follow.resume_request(request.headers(), request.uri());
 //!     match feed.follow(follow) {
 //!         Ok(stream) => Ok(stream.into_response()),
 //!         // The client has it all, and need not come back.
@@ -30,8 +32,10 @@
 //! let paid = Publish::new(Event::data("paid")).topic("orders/eu/42".parse()?);
 //! let cursor = feed.publish(paid);
 //!
-//! assert!(orders(&feed, None).is_ok());
-//! assert!(orders(&feed, Some(&cursor.to_string())).is_ok());
+//! let first = Request::get("/orders").body(())?;
+//! assert!(orders(&feed, &first).is_ok());
+//! let again = Request::get("/orders").header("last-event-id", cursor.to_string()).body(())?;
+//! assert!(orders(&feed, &again).is_ok());
 //! # Ok(())
 //! # }
 //! ```

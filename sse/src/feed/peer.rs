@@ -4,7 +4,7 @@ use std::{any::Any, fmt, sync::Arc};
 
 use peristyle_core::{End, Panicked};
 
-use super::{Follow, Topics};
+use super::{Feed, Follow, Topics};
 
 /// Whoever follows, as the program knows it; clones share it.
 #[derive(Clone)]
@@ -34,11 +34,18 @@ impl fmt::Debug for Principal {
 /// A subscriber that joins or leaves; see [`FeedBuilder::on_join`](super::FeedBuilder::on_join).
 #[derive(Clone, Debug)]
 pub struct Peer {
+    feed: Feed,
     topics: Topics,
     principal: Option<Principal>,
 }
 
 impl Peer {
+    /// What it follows a part of: a function that is given to the
+    /// [builder](super::FeedBuilder::on_join) can have no feed of its own.
+    pub fn feed(&self) -> &Feed {
+        &self.feed
+    }
+
     /// What it follows.
     pub fn topics(&self) -> &Topics {
         &self.topics
@@ -82,10 +89,11 @@ pub(super) type OnLeave = dyn Fn(&Peer, End) + Send + Sync;
 
 impl Hooks {
     /// Nothing is made for nobody.
-    pub(super) fn peer(&self, follow: &Follow) -> Option<Box<Peer>> {
+    pub(super) fn peer(&self, feed: impl FnOnce() -> Feed, follow: &Follow) -> Option<Box<Peer>> {
         let told = self.join.is_some() || self.leave.is_some();
         told.then(|| {
             Box::new(Peer {
+                feed: feed(),
                 topics: follow.topics.clone(),
                 principal: follow.principal.clone(),
             })

@@ -12,7 +12,7 @@ use peristyle_core::{End, Panicked};
 use tokio::time::Instant;
 
 use super::{
-    Cursor, Delivery, Follow, Gap, Peer, Published, Shared,
+    Cursor, Delivery, Feed, Follow, Gap, Peer, Published, Shared,
     follow::Filter,
     memory::{Batch, Place, Turn},
     sync::{Arc, Ordering},
@@ -54,7 +54,7 @@ pub struct Subscription {
 impl Subscription {
     pub(super) fn new(shared: &Arc<Shared>, mut follow: Follow) -> Self {
         let first = follow.first.take().map(Box::new);
-        let peer = shared.hooks.peer(&follow);
+        let peer = shared.hooks.peer(|| Feed(Arc::clone(shared)), &follow);
         let filter = follow.filter.take();
         let expires = follow.expires.take();
         let revocations = shared.revocations.load(Ordering::Acquire);

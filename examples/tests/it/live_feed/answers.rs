@@ -2,27 +2,44 @@
 
 use peristyle::{
     BoxError,
-    server::{TestClient, TestResponse},
+    server::{
+        TestClient, TestResponse,
+        http::{HeaderName, HeaderValue},
+    },
+    sse::feed::{Epoch, Feed, FeedBuilder},
 };
 use serde_json::{Value, json};
 
 use super::example::{
-    feed::{Feed, KEPT},
+    feed::{NEWEST, publish},
     router,
 };
 
+/// In base 36 the epoch is `e`.
+fn builder() -> FeedBuilder {
+    Feed::builder().epoch(Epoch::new(14))
+}
+
 fn start() -> Result<(TestClient, Feed), BoxError> {
-    let feed = Feed::new();
+    start_with(builder())
+}
+
+fn start_with(builder: FeedBuilder) -> Result<(TestClient, Feed), BoxError> {
+    let feed = builder.build();
     Ok((TestClient::new(router(&feed)?), feed))
 }
 
-/// An event stream whose own walk was read.
+/// An event stream that has been read up to its own walk.
 async fn follow(client: &TestClient) -> Result<TestResponse, BoxError> {
     let mut events = client.get("/events").send().await;
     assert_eq!(chunk(&mut events).await?, ":\n\n");
-    let walk = chunk(&mut events).await?;
-    assert!(walk.starts_with("event: walk\n"), "{walk}");
+    while !chunk(&mut events).await?.contains(r#""path":"/events""#) {}
     Ok(events)
+}
+
+fn last_event_id(id: &'static str) -> (HeaderName, HeaderValue) {
+    let name = HeaderName::from_static("last-event-id");
+    (name, HeaderValue::from_static(id))
 }
 
 async fn chunk(events: &mut TestResponse) -> Result<String, BoxError> {
@@ -31,20 +48,64 @@ async fn chunk(events: &mut TestResponse) -> Result<String, BoxError> {
 }
 
 #[tokio::test]
-async fn a_browser_that_falls_behind_loses_the_oldest_events_and_is_told_how_many()
--> Result<(), BoxError> {
-    let (client, feed) = start()?;
+async fn a_browser_that_falls_behind_is_told_what_it_has_lost_and_goes_on() -> Result<(), BoxError>
+{
+    let (client, feed) = start_with(builder().max_events(10))?;
     let mut events = follow(&client).await?;
-    for number in 0..KEPT + 10 {
-        feed.publish("line", &number.to_string());
+    for number in 0..30 {
+        publish(&feed, "line", &number.to_string());
     }
-    assert_eq!(chunk(&mut events).await?, "event: gap\ndata: 10\n\n");
-    for number in 10..KEPT + 10 {
-        let expected = format!("event: line\ndata: {number}\n\n");
+    let gap = r#"{"from":"e-1","to":"e-21","reason":"lagged"}"#;
+    let expected = format!("event: gap\nid: e-21\ndata: {gap}\n\n");
+    assert_eq!(chunk(&mut events).await?, expected);
+    for id in 22..=31 {
+        let expected = format!("event: line\nid: e-{id}\ndata: {}\n\n", id - 2);
         assert_eq!(chunk(&mut events).await?, expected);
     }
-    feed.publish("line", "goes on");
-    assert_eq!(chunk(&mut events).await?, "event: line\ndata: goes on\n\n");
+    publish(&feed, "line", "goes on");
+    let expected = "event: line\nid: e-32\ndata: goes on\n\n";
+    assert_eq!(chunk(&mut events).await?, expected);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_that_comes_back_gets_all_that_it_has_missed_and_a_new_one_the_newest()
+-> Result<(), BoxError> {
+    let (client, feed) = start()?;
+    let count = NEWEST + 10;
+    for id in 1..=count {
+        publish(&feed, "line", &id.to_string());
+    }
+    let (name, value) = last_event_id("e-5");
+    let by_header = client.get("/events").header(name, value).send().await;
+    let by_query = client.get("/events?last-event-id=e-5").send().await;
+    let new = client.get("/events?last-event-id=").send().await;
+    // The walks of those who came before are newer too.
+    for (mut events, first) in [(by_header, 6), (by_query, 6), (new, count + 3 - NEWEST)] {
+        assert_eq!(chunk(&mut events).await?, ":\n\n");
+        for id in first..=count {
+            let event = chunk(&mut events).await?;
+            let event = event.replace("retry: 1000\n", "");
+            assert_eq!(event, format!("event: line\nid: e-{id}\ndata: {id}\n\n"));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_browser_from_before_a_restart_is_told_so_and_gets_all_since() -> Result<(), BoxError> {
+    let (client, feed) = start()?;
+    publish(&feed, "line", "since");
+    let (name, value) = last_event_id("f-5");
+    let mut events = client.get("/events").header(name, value).send().await;
+    assert_eq!(chunk(&mut events).await?, ":\n\n");
+    let gap = r#"{"from":"f-5","to":"e-0","reason":"epoch"}"#;
+    let expected = format!("event: gap\nid: e-0\nretry: 1000\ndata: {gap}\n\n");
+    assert_eq!(chunk(&mut events).await?, expected);
+    assert_eq!(
+        chunk(&mut events).await?,
+        "event: line\nid: e-1\ndata: since\n\n"
+    );
     Ok(())
 }
 
@@ -52,18 +113,18 @@ async fn a_browser_that_falls_behind_loses_the_oldest_events_and_is_told_how_man
 async fn every_browser_sees_what_one_publishes() -> Result<(), BoxError> {
     let (client, _feed) = start()?;
     let mut first = follow(&client).await?;
+    // What was before it came is not lost on the second.
     let mut second = follow(&client).await?;
-    let of_the_second = chunk(&mut first).await?;
-    assert!(
-        of_the_second.starts_with("event: walk\n"),
-        "{of_the_second}"
-    );
+    let of_the_second = chunk(&mut second).await?;
+    assert!(of_the_second.starts_with("event: walk\nid: e-2\n"));
+    assert_eq!(chunk(&mut first).await?, of_the_second);
 
     let response = client.post("/publish", "two\nlines").send().await;
     assert_eq!(response.status(), 202);
     for events in [&mut first, &mut second] {
         let published = chunk(events).await?;
-        assert_eq!(published, "event: published\ndata: two\ndata: lines\n\n");
+        let expected = "event: published\nid: e-3\ndata: two\ndata: lines\n\n";
+        assert_eq!(published, expected);
     }
     assert_eq!(chunk(&mut first).await?, chunk(&mut second).await?);
     Ok(())
@@ -117,7 +178,8 @@ async fn the_walk_of_each_request_is_published_when_it_is_back() -> Result<(), B
     ] {
         client.get(path).send().await;
         let event = chunk(&mut events).await?;
-        let walk = event.strip_prefix("event: walk\ndata: ").ok_or("no walk")?;
+        let (head, walk) = event.split_once("\ndata: ").ok_or("no data")?;
+        assert!(head.starts_with("event: walk\nid: e-"), "{head}");
         let mut walk: Value = serde_json::from_str(walk)?;
         let walked = walk["stages"].take();
         let walked = walked.as_array().ok_or("no stages")?.iter();

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic, in its helpers too")]
 
 mod answers;
+mod exactly;
 pub(crate) mod program;
 
 use std::{
@@ -11,6 +12,8 @@ use std::{
     time::Duration,
 };
 
+use peristyle::sse::feed::Cursor;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use self::program::Program;
@@ -47,11 +50,27 @@ fn a_browser_sees_all_sources_and_comes_back_after_a_restart() {
 
     feed.kill();
     browser.wait_for("document.querySelector('#state').dataset.state === 'reconnecting'");
+    assert_eq!(
+        browser.evaluate("document.querySelector('#gap').textContent"),
+        ""
+    );
     let _again = Program::start(&address);
     browser.wait_for("document.querySelector('#state').dataset.state === 'live'");
     assert!(program::publish(&address, b"published after").starts_with("HTTP/1.1 202 "));
     browser.wait_for(&shows("#published li", "published after"));
+    browser
+        .wait_for("/^The server was restarted: /.test(document.querySelector('#gap').textContent)");
+    let published = browser.evaluate(PUBLISHED);
+    let gap = "Something may be missing here.";
+    assert_eq!(
+        published,
+        json!(["published after", gap, "published before"])
+    );
 }
+
+/// The messages that the page shows, the newest first.
+const PUBLISHED: &str =
+    "Array.from(document.querySelectorAll('#published li'), row => row.textContent)";
 
 /// A condition on the page: the first such element has exactly this text.
 fn shows(selector: &str, text: &str) -> String {
@@ -103,8 +122,8 @@ fn a_browser_that_does_not_read_holds_up_nobody_and_is_told_what_it_lost() {
     let mut lines = BufReader::new(sleeper).lines().map(Result::unwrap);
     while numbers.last() != Some(&MESSAGES) {
         match lines.next().expect("it goes on").as_str() {
-            "event: published" => numbers.push(number_in(lines.next())),
-            "event: gap" => lost += number_in(lines.next()),
+            "event: published" => numbers.push(number_in(lines.nth(1))),
+            "event: gap" => lost += lost_in(lines.nth(1)),
             _ => {}
         }
     }
@@ -120,6 +139,19 @@ fn number_in(line: Option<String>) -> u32 {
     let line = line.expect("data");
     let data = line.strip_prefix("data: ").expect("data");
     data.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// How many events a gap is of.
+fn lost_in(line: Option<String>) -> u32 {
+    let line = line.expect("data");
+    let data = line.strip_prefix("data: ").expect("data");
+    let gap: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(gap["reason"], "lagged");
+    let [from, to] = ["from", "to"].map(|end| {
+        let cursor: Cursor = gap[end].as_str().unwrap().parse().unwrap();
+        u32::try_from(cursor.offset()).unwrap()
+    });
+    to - from
 }
 
 #[test]

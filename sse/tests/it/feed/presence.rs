@@ -166,27 +166,36 @@ fn whoever_waits_for_the_log_itself_is_not_present() {
 
 #[test]
 fn what_is_told_may_use_the_feed() {
-    let own: Arc<Mutex<Option<Feed>>> = Arc::default();
-    let (joins, leaves) = (Arc::clone(&own), Arc::clone(&own));
     let feed = builder()
-        .on_join(move |peer| {
-            let feed = joins.lock().unwrap().clone().unwrap();
-            assert_eq!(feed.presence(&topic("a")).followers(), 1);
+        .on_join(|peer| {
+            assert_eq!(peer.feed().presence(&topic("a")).followers(), 1);
             assert!(peer.topics().contains(&topic("a")));
-            feed.publish(in_topic("a"));
+            peer.feed().publish(in_topic("a"));
         })
-        .on_leave(move |_, _| {
-            let feed = leaves.lock().unwrap().clone().unwrap();
-            assert_eq!(feed.presence(&topic("a")).followers(), 0);
-            feed.publish(in_topic("a"));
+        .on_leave(|peer, _| {
+            assert_eq!(peer.feed().presence(&topic("a")).followers(), 0);
+            peer.feed().publish(in_topic("a"));
         })
         .build();
-    *own.lock().unwrap() = Some(feed.clone());
     let mut follower = follow(&feed, of(&["a"]));
     gives(&mut follower, &["1"]);
     drop(follower);
     assert_eq!(feed.cursor(), at(2));
-    own.lock().unwrap().take();
+}
+
+#[test]
+fn a_feed_that_tells_who_joins_is_gone_with_its_last_handle() {
+    let told = Arc::new(());
+    let (joins, leaves) = (Arc::clone(&told), Arc::clone(&told));
+    let feed = builder()
+        .on_join(move |peer| drop((peer.feed().clone(), joins.clone())))
+        .on_leave(move |peer, _| drop((peer.feed().clone(), leaves.clone())))
+        .build();
+    let follower = follow(&feed, Follow::live());
+    drop(feed);
+    assert_eq!(Arc::strong_count(&told), 3);
+    drop(follower);
+    assert_eq!(Arc::strong_count(&told), 1);
 }
 
 #[test]

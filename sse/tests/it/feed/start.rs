@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue};
 use peristyle_sse::{
     Event,
     feed::{Delivery, Follow, Lag, Publish},
@@ -153,6 +154,9 @@ fn the_first_event_has_the_position_at_which_the_follower_starts() {
         &mut follow(&feed, Follow::live().first(state()).resume(Some("e-1"))),
         &["2"],
     );
+    let (none, back) = (HeaderMap::new(), "/?last-event-id=e-1".parse().unwrap());
+    let back = Follow::live().first(state()).resume_request(&none, &back);
+    gives(&mut follow(&feed, back), &["2"]);
     gives(
         &mut follow(&feed, Follow::live().first(state()).resume(None)),
         &["2"],
@@ -170,4 +174,33 @@ fn a_follower_knows_its_position_before_and_after_each_event() {
     assert!(follower.poll_next().is_ready());
     assert_eq!(follower.cursor(), at(3));
     assert_eq!(follower.end(), None);
+}
+
+#[test]
+fn a_request_resumes_by_its_header_or_its_query_and_nonsense_is_not_a_newcomer() {
+    let nonsense = HeaderValue::from_bytes(b"\xff").expect("bytes that a header may have");
+    let text = HeaderValue::from_static;
+    for (ids, uri, given) in [
+        (vec![], "/", &["2", "3"][..]),
+        (vec![], "/?last-event-id=", &["2", "3"]),
+        (vec![text("e-2")], "/", &["3"]),
+        (vec![], "/?lastEventId=e-0", &["1", "2", "3"]),
+        (vec![text("e-2")], "/?lastEventId=e-0", &["3"]),
+        (vec![text("e-9")], "/", &["e-9..e-3 unknown"]),
+        (vec![], "/?last_event_id=%3F", &["?..e-3 unknown"]),
+        // What cannot even be an id: not UTF-8, and two at once.
+        (vec![nonsense], "/", &["?..e-3 unknown"]),
+        (vec![text("e-1"), text("e-2")], "/", &["?..e-3 unknown"]),
+    ] {
+        let feed = feed();
+        publish(&feed, 3);
+        let mut headers = HeaderMap::new();
+        for id in ids {
+            headers.append("last-event-id", id);
+        }
+        let uri = uri.parse().expect("a path, and a query");
+        let start = Follow::last(2).resume_request(&headers, &uri);
+        let mut follower = follow(&feed, start);
+        gives(&mut follower, given);
+    }
 }
