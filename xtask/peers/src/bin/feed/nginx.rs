@@ -87,7 +87,7 @@ impl Nginx {
         worker.ok_or_else(|| io::Error::other("nginx has no worker"))
     }
 
-    /// Tells it to end: first in its configuration's terms, so that it finishes what it can.
+    /// Sends SIGTERM, on which it closes all connections.
     pub(crate) fn terminate(&self) -> Result<(), Failure> {
         let pid = i32::try_from(self.master.id())?;
         let pid = Pid::from_raw(pid).ok_or("nginx has a number")?;
