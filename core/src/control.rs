@@ -2,13 +2,15 @@
 
 use std::{
     fmt,
+    num::NonZeroUsize,
+    ptr,
     sync::PoisonError,
     task::{Context, Poll, Waker},
 };
 
 use crate::{
     Panicked,
-    channel::sync::{Arc, Mutex, MutexGuard},
+    channel::sync::{Arc, AtomicBool, Mutex, MutexGuard, Ordering},
 };
 
 /// Why a stream of values ended; see [`Control`].
@@ -75,11 +77,16 @@ impl fmt::Display for End {
 /// assert_eq!(control.end(), Some(End::Drained));
 /// ```
 #[derive(Clone)]
-pub struct Control(Arc<Mutex<State>>);
+pub struct Control(Arc<Shared>);
+
+struct Shared {
+    /// Set under the lock.
+    draining: AtomicBool,
+    state: Mutex<State>,
+}
 
 #[derive(Default)]
 struct State {
-    draining: bool,
     cut: Option<End>,
     end: Option<End>,
     waker: Option<Waker>,
@@ -94,10 +101,14 @@ impl State {
 impl Control {
     /// A handle for the host and one for the stream.
     pub fn new() -> (Self, Controlled) {
-        let shared = Arc::new(Mutex::new(State::default()));
+        let shared = Arc::new(Shared {
+            draining: AtomicBool::new(false),
+            state: Mutex::new(State::default()),
+        });
         let controlled = Controlled {
             shared: Arc::clone(&shared),
             on_end: None,
+            waits: None,
         };
         (Self(shared), controlled)
     }
@@ -105,7 +116,7 @@ impl Control {
     /// Asks the stream to end, as its own policy says. Asking again changes nothing.
     pub fn drain(&self) {
         let mut state = lock(&self.0);
-        state.draining = true;
+        self.0.draining.store(true, Ordering::Release);
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {
@@ -128,7 +139,7 @@ impl fmt::Debug for Control {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = lock(&self.0);
         f.debug_struct("Control")
-            .field("draining", &state.draining)
+            .field("draining", &self.0.draining.load(Ordering::Acquire))
             .field("end", &state.end)
             .finish_non_exhaustive()
     }
@@ -137,28 +148,37 @@ impl fmt::Debug for Control {
 /// The stream's side of a [`Control`]. Dropping it ends the stream.
 #[must_use = "dropping it ends the stream"]
 pub struct Controlled {
-    shared: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
     on_end: Option<Box<dyn FnOnce(End) + Send + Sync>>,
+    /// Which waker the host has, as long as it has not asked: nobody else takes it.
+    waits: Option<Identity>,
+}
+
+/// What tells one waker from another for as long as it is kept; see [`Waker::will_wake`].
+type Identity = (usize, NonZeroUsize);
+
+fn identity(waker: &Waker) -> Option<Identity> {
+    let vtable = NonZeroUsize::new(ptr::from_ref(waker.vtable()).addr())?;
+    Some((waker.data().addr(), vtable))
 }
 
 impl Controlled {
     /// Ready once the host has asked the stream to end.
     pub fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let state = lock(&self.shared);
-        if state.draining {
+        if self.shared.draining.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
-        let known = state.waker.as_ref();
-        if known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+        let identity = identity(cx.waker());
+        if identity.is_some() && self.waits == identity {
             return Poll::Pending;
         }
-        drop(state);
+        self.waits = identity;
         self.wait_for_drain(cx.waker().clone())
     }
 
     fn wait_for_drain(&self, waker: Waker) -> Poll<()> {
         let mut state = lock(&self.shared);
-        if state.draining {
+        if self.shared.draining.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
         let replaced = state.waker.replace(waker);
@@ -213,6 +233,6 @@ impl fmt::Debug for Controlled {
 }
 
 /// No code of others runs under this lock, wakers included, so it is never poisoned in a half-changed state.
-fn lock(shared: &Mutex<State>) -> MutexGuard<'_, State> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.state.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -41,7 +41,7 @@ use crate::{
     outgoing::Outgoing,
     patience::Patience,
     progress,
-    running::{Seat, Service},
+    running::{Held, Seat, Service},
     shutdown::Phase,
     wire::{Protocol, Wire, detect},
 };
@@ -137,11 +137,15 @@ where
 }
 
 /// Goes on with a connection over HTTP/1.1 that has come back to the server.
-pub(crate) async fn resume(socket: TcpStream, unread: Vec<u8>, service: Service, seat: Seat) {
+pub(crate) async fn resume(socket: TcpStream, unread: Vec<u8>, service: Service, held: Held) {
     let limits = &service.limits;
     let patience = Patience::kept_alive(limits.head_timeout, limits.keep_alive_timeout);
     match Stream::given_back(socket) {
-        Ok(io) => go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await,
+        Ok(io) => {
+            let peer = io.peer();
+            let seat = Seat { peer, held };
+            go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await;
+        }
         Err(error) => tracing::debug!(%error, "connection failed"),
     }
 }
@@ -170,7 +174,7 @@ async fn go_on<I>(
     };
     let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
     let exchanges = Exchanges(Arc::new(Serving {
-        site: router.site(host.shutdown, seat.peer()),
+        site: router.site(host.shutdown, seat.peer),
         detached: host.detached,
         router,
         activity: activity.clone(),
@@ -241,7 +245,7 @@ impl Connection<'_> {
             ends,
             lifeline,
         } = offered;
-        let (Some(sockets), Some((body, span))) = (seat.sockets(), body.into_given()) else {
+        let (Some(sockets), Some((body, span))) = (seat.held.sockets(), body.into_given()) else {
             return;
         };
         let Some((socket, unread)) = wire.hand_over() else {
@@ -257,7 +261,7 @@ impl Connection<'_> {
             write_timeout: self.limits.write_timeout,
             span,
             host: Arc::clone(sockets.host()),
-            lease: Box::new(Lease::new(lifeline, control, ends, seat)),
+            lease: Box::new(Lease::new(lifeline, control, ends, seat.held)),
         };
         offer
             .accept(body, handover)

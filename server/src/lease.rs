@@ -7,7 +7,7 @@ use peristyle_core::{
     handover::{self, Framing},
 };
 
-use crate::{Exit, lifeline::Lifeline, running::Seat, sockets::Sockets};
+use crate::{Exit, lifeline::Lifeline, running::Held, sockets::Sockets};
 
 /// An exchange whose body writes itself to the socket. Dropped, it is as its client was: gone.
 pub(crate) struct Lease {
@@ -15,7 +15,7 @@ pub(crate) struct Lease {
     control: Option<Control>,
     ends: Ends,
     /// `None` once the connection goes on without it.
-    seat: Option<Seat>,
+    held: Option<Held>,
 }
 
 /// What becomes of the connection when the response is over.
@@ -44,22 +44,22 @@ impl Lease {
         mut lifeline: Lifeline,
         control: Option<Control>,
         ends: Ends,
-        seat: Seat,
+        held: Held,
     ) -> Self {
         lifeline.settle();
         Self {
             lifeline,
             control,
             ends,
-            seat: Some(seat),
+            held: Some(held),
         }
     }
 
-    /// Ends the exchange. Returns the seat of its connection, if the server is still there.
-    fn end(&mut self, exit: Exit) -> Option<(Arc<Sockets>, Seat)> {
+    /// Ends the exchange. Returns what its connection holds, if the server is still there.
+    fn end(&mut self, exit: Exit) -> Option<(Arc<Sockets>, Held)> {
         self.lifeline.end(exit);
-        let seat = self.seat.take()?;
-        Some((seat.sockets()?, seat))
+        let held = self.held.take()?;
+        Some((held.sockets()?, held))
     }
 }
 
@@ -77,20 +77,20 @@ impl handover::Lease for Lease {
     }
 
     fn complete(mut self: Box<Self>, socket: TcpStream, unread: Vec<u8>) {
-        let Some((sockets, seat)) = self.end(Exit::Served) else {
+        let Some((sockets, held)) = self.end(Exit::Served) else {
             return;
         };
         if self.ends == Ends::KeptAlive && !sockets.is_draining() {
-            sockets.resume(socket, unread, seat);
+            sockets.resume(socket, unread, held);
         } else {
-            sockets.close(socket, unread, seat);
+            sockets.close(socket, unread, held);
         }
     }
 
     fn abort(mut self: Box<Self>, socket: TcpStream) {
-        if let Some((sockets, seat)) = self.end(Exit::Aborted) {
+        if let Some((sockets, held)) = self.end(Exit::Aborted) {
             if self.ends == Ends::WithResponse {
-                sockets.reset(socket, seat);
+                sockets.reset(socket, held);
             }
         }
     }
@@ -98,8 +98,8 @@ impl handover::Lease for Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let sockets = self.seat.as_ref().and_then(Seat::sockets);
-        if self.seat.is_some() && sockets.is_none_or(|sockets| sockets.is_forced()) {
+        let sockets = self.held.as_ref().and_then(Held::sockets);
+        if self.held.is_some() && sockets.is_none_or(|sockets| sockets.is_forced()) {
             self.lifeline.end(Exit::Shutdown);
         }
     }

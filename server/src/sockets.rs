@@ -22,7 +22,7 @@ use crate::{
     connection,
     link::Link,
     listen::Stream,
-    running::{Seat, Service},
+    running::{Held, Service},
     shutdown::Phase,
     streams::Streams,
     wire::{Protocol, Wire},
@@ -79,22 +79,22 @@ impl Sockets {
     }
 
     /// Goes on with a connection whose socket has come back.
-    pub(crate) fn resume(&self, socket: TcpStream, unread: Vec<u8>, seat: Seat) {
-        let connection = connection::resume(socket, unread, self.service.clone(), seat);
+    pub(crate) fn resume(&self, socket: TcpStream, unread: Vec<u8>, held: Held) {
+        let connection = connection::resume(socket, unread, self.service.clone(), held);
         self.tasks.spawn(connection);
     }
 
     /// Closes a connection whose socket has come back, in order.
-    pub(crate) fn close(&self, socket: TcpStream, unread: Vec<u8>, seat: Seat) {
+    pub(crate) fn close(&self, socket: TcpStream, unread: Vec<u8>, held: Held) {
         let limit = self.service.limits.write_timeout;
-        let closing = close(socket, unread, limit, seat);
+        let closing = close(socket, unread, limit, held);
         self.tasks.spawn(self.tasks.unless_forced(closing));
     }
 
     /// Resets a connection once all that was written has left.
-    pub(crate) fn reset(&self, socket: TcpStream, seat: Seat) {
+    pub(crate) fn reset(&self, socket: TcpStream, held: Held) {
         let limit = self.service.limits.write_timeout;
-        let resetting = reset(socket, limit, seat);
+        let resetting = reset(socket, limit, held);
         self.tasks.spawn(self.tasks.unless_forced(resetting));
     }
 }
@@ -107,8 +107,8 @@ impl Drop for Sockets {
 }
 
 /// Closes a connection that has come back to the server, with all that was written on its way.
-async fn close(socket: TcpStream, unread: Vec<u8>, limit: Duration, seat: Seat) {
-    let _seat = seat;
+async fn close(socket: TcpStream, unread: Vec<u8>, limit: Duration, held: Held) {
+    let _held = held;
     let activity = Activity::of_connection(Protocol::Http1);
     activity.set_unread(!unread.is_empty());
     match Stream::given_back(socket) {
@@ -123,8 +123,8 @@ async fn close(socket: TcpStream, unread: Vec<u8>, limit: Duration, seat: Seat) 
 }
 
 /// Resets a connection that has come back to the server, once all that was written has left, or `limit` has passed.
-async fn reset(socket: TcpStream, limit: Duration, seat: Seat) {
-    let _seat = seat;
+async fn reset(socket: TcpStream, limit: Duration, held: Held) {
+    let _held = held;
     match Stream::given_back(socket) {
         Ok(io) => {
             let _late = timeout(limit, io.sent()).await;
@@ -147,11 +147,12 @@ impl Tasks {
         let tasks = Arc::downgrade(self);
         let shutdown = self.shutdown.clone();
         self.spawn(async move {
+            let mut task = task;
             tokio::select! {
                 biased;
-                () = task => {}
+                () = task.as_mut() => {}
                 () = shutdown.reached(Phase::Forced) => {
-                    // What is dropped now ends for this reason.
+                    // What is dropped with the task ends for this reason.
                     if let Some(tasks) = tasks.upgrade() {
                         tasks.streams.cut(End::Deadline);
                     }

@@ -117,7 +117,9 @@ impl Pulse {
 
     fn silence(&mut self) -> Duration {
         let fifth = self.period / 5;
-        let random = (fifth * 2).mul_f64(self.rng.f64());
+        let most =
+            u64::try_from(fifth.as_nanos()).map_or(u64::MAX, |fifth| fifth.saturating_mul(2));
+        let random = Duration::from_nanos(self.rng.u64(..=most));
         self.period.saturating_sub(fifth).saturating_add(random)
     }
 }

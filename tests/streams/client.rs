@@ -1,6 +1,6 @@
 //! A client that reads one response, whatever the protocol.
 
-use std::time::Duration;
+use std::{io, mem, time::Duration};
 
 use peristyle::BoxError;
 use tokio::{
@@ -19,7 +19,7 @@ use crate::{
 pub(crate) const ROOM: usize = 64 * 1024;
 
 /// Longer than any time-out, by a clock that does not tick: a test that hangs fails instead.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+pub(crate) const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// How a client gives a response up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,17 +48,36 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) async fn get(server: &InMemory, protocol: Protocol, path: &str) -> Self {
-        let mut io = server.connect(ROOM).await;
+        let io = server.connect(ROOM).await;
+        Self::over(io, protocol, path).await.unwrap()
+    }
+
+    /// Asks over a connection of its own.
+    pub(crate) async fn over(
+        mut io: DuplexStream,
+        protocol: Protocol,
+        path: &str,
+    ) -> io::Result<Self> {
         let request = [protocol.preface(), &protocol.get(path, 1)].concat();
-        io.write_all(&request).await.unwrap();
-        Self {
+        io.write_all(&request).await?;
+        Ok(Self {
             io,
             protocol,
             unread: Vec::new(),
             head: String::new(),
             body: Vec::new(),
             ending: None,
+        })
+    }
+
+    /// What comes next of the body; `None` when it has ended, however that was.
+    pub(crate) async fn more(&mut self) -> Option<Vec<u8>> {
+        while self.body.is_empty() {
+            if self.ending.is_some() || !self.read().await.unwrap_or(false) {
+                return None;
+            }
         }
+        Some(mem::take(&mut self.body))
     }
 
     /// Reads until this is the body as far as it has come.
@@ -92,7 +111,8 @@ impl Client {
             Leaving::Connection => None,
             Leaving::Stream => {
                 let reset = frame(RST_STREAM, 0, 1, &CANCEL.to_be_bytes());
-                self.io.write_all(&reset).await.unwrap();
+                // A server that has ended takes none.
+                let _ended = self.io.write_all(&reset).await;
                 Some(self.io)
             }
         }

@@ -7,10 +7,13 @@
 mod client;
 mod drains;
 mod failures;
+mod followers;
 mod frozen;
 mod heads;
 mod leaves;
 mod leaving;
+mod ledger;
 mod protocol;
+mod resumes;
 mod server;
 mod told;

@@ -37,9 +37,12 @@ impl InMemory {
 
     /// A connection that holds so many bytes each way.
     pub(crate) async fn connect(&self, bytes: usize) -> DuplexStream {
-        let (client, connection) = duplex(bytes);
-        self.connect.send(connection).await.unwrap();
-        client
+        self.door().connect(bytes).await.unwrap()
+    }
+
+    /// The way in, for who may come when the server has ended.
+    pub(crate) fn door(&self) -> Door {
+        Door(self.connect.clone())
     }
 
     /// Tells the server to end. Returns its task.
@@ -50,6 +53,19 @@ impl InMemory {
 
     pub(crate) async fn ended(self) {
         finished(self.end()).await;
+    }
+}
+
+/// Where clients of a server connect.
+#[derive(Clone)]
+pub(crate) struct Door(mpsc::Sender<DuplexStream>);
+
+impl Door {
+    /// `None` when the server takes no more.
+    pub(crate) async fn connect(&self, bytes: usize) -> Option<DuplexStream> {
+        let (client, connection) = duplex(bytes);
+        self.0.send(connection).await.ok()?;
+        Some(client)
     }
 }
 

@@ -9,7 +9,13 @@ use peristyle::{
     BoxError, End, Link, handler,
     server::{Context, Exchange, Response},
 };
-use tokio::{sync::mpsc, task::JoinSet, time::Instant};
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, timeout},
+};
+
+use crate::client::LONGEST;
 
 /// Makes a response that tells its end.
 pub(crate) type Answer = fn(Tell) -> Result<Response, BoxError>;
@@ -70,7 +76,8 @@ impl Drop for Held {
 impl Ends {
     /// The next end, and how many seconds after the start it came.
     pub(crate) async fn next(&mut self, start: Instant) -> (End, u64) {
-        let (end, at) = self.0.recv().await.unwrap();
+        let told = timeout(LONGEST, self.0.recv()).await;
+        let (end, at) = told.expect("an end is told").unwrap();
         (end, (at - start).as_secs())
     }
 

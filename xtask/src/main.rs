@@ -17,6 +17,7 @@ mod help;
 mod load;
 mod peers;
 mod sim;
+mod soak;
 mod step;
 mod test;
 
@@ -32,7 +33,7 @@ struct Task {
 }
 
 /// Help and dispatch both read this table.
-const TASKS: [Task; 9] = [
+const TASKS: [Task; 10] = [
     Task {
         name: "help",
         arguments: "",
@@ -74,6 +75,12 @@ const TASKS: [Task; 9] = [
         arguments: "[NAME…]",
         about: "put a crowd before a server: load generators, and clients that mean no good",
         run: load::run,
+    },
+    Task {
+        name: "soak",
+        arguments: "[feed [ARGS…]]",
+        about: "clients of a feed that lose their server and come back, millions of events, nothing lost",
+        run: soak::run,
     },
     Task {
         name: "demo",

@@ -167,7 +167,7 @@ fn accept_now(listener: &socket2::Socket) -> io::Result<(socket2::Socket, SockAd
 }
 
 /// A client of IPv4 that came to a socket of IPv6 is shown as what it is.
-fn canonical(peer: SocketAddr) -> SocketAddr {
+pub(super) fn canonical(peer: SocketAddr) -> SocketAddr {
     match peer {
         SocketAddr::V4(_) => peer,
         SocketAddr::V6(address) => match address.ip().to_ipv4_mapped() {

@@ -5,6 +5,7 @@ use std::{
     future::ready,
     io::{self, IoSlice},
     mem::{self, MaybeUninit},
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -16,7 +17,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use super::{handed::Transport, tcp};
+use super::{door::canonical, handed::Transport, tcp};
 use crate::link::Link;
 
 pub(crate) enum Stream {
@@ -31,6 +32,14 @@ impl Stream {
     /// A socket that was [handed over](Link::hand_over), with the options that it had.
     pub(crate) fn given_back(socket: std::net::TcpStream) -> io::Result<Self> {
         TcpStream::from_std(socket).map(Self::Tcp)
+    }
+
+    /// The client's end.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(stream) => stream.peer_addr().ok().map(canonical),
+            Self::Unix(_) | Self::Handed(_) | Self::Gone => None,
+        }
     }
 
     /// Sets the options that a server needs.

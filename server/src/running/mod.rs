@@ -17,7 +17,7 @@ use tokio::{sync::mpsc, time::timeout};
 pub use self::threads::Threads;
 pub(crate) use self::{
     places::{Places, by_descriptors},
-    seat::Seat,
+    seat::{Held, Seat},
     signals::Signals,
     worker::Service,
 };

@@ -9,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    Part, Seat,
+    Held, Part, Seat,
     places::{Place, Places},
 };
 #[cfg(feature = "tls")]
@@ -134,8 +134,11 @@ impl Worker {
         if let Err(error) = arrived.stream.configure() {
             return tracing::debug!(%error, "connection lost before it was served");
         }
-        let held = (place, of_peer);
-        let seat = Seat::new(arrived.peer, &self.sockets, held, self.busy.clone());
+        let held = Held::new(&self.sockets, (place, of_peer), self.busy.clone());
+        let seat = Seat {
+            peer: arrived.peer,
+            held,
+        };
         let service = self.service.clone();
         #[cfg(feature = "tls")]
         if let Some(tls) = arrived.tls {

@@ -76,8 +76,13 @@ impl Site {
             response
         });
         let hello = handler(|_: &mut Context| "hello");
+        let peer = handler(|cx: &mut Context| cx.peer().map(|peer| peer.to_string()).unwrap());
         let routes = Routes::new().get("/", answer.clone()).post("/", answer);
-        let table: Router = routes.get("/hello", hello).build().unwrap();
+        let table: Router = routes
+            .get("/hello", hello)
+            .get("/peer", peer)
+            .build()
+            .unwrap();
         Self {
             server: Running::start_with(table, set).await,
             handed,
@@ -148,8 +153,9 @@ async fn a_socket_that_comes_back_is_read_on_after_what_was_read_of_it() {
             .await
             .starts_with("HTTP/1.1 200 OK\r\n")
     );
-    client.send(request("GET", "/hello")).await;
-    assert!(client.rest().await.ends_with("hello"));
+    let address = client.0.local_addr().unwrap().to_string();
+    client.send(request("GET", "/peer")).await;
+    assert!(client.rest().await.ends_with(&address));
     site.server.ended().await;
 }
 

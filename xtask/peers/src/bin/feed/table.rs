@@ -44,8 +44,16 @@ fn row(outcome: &Outcome, columns: &[Figure]) -> String {
 }
 
 fn cell(figure: Option<&Figure>) -> String {
-    let median = figure.map(|it| format!("{:.*}", digits(it), it.spread.median));
-    format!("  {:>16}", median.as_deref().unwrap_or("-"))
+    let value = figure.map(value);
+    format!("  {:>16}", value.as_deref().unwrap_or("-"))
+}
+
+/// The median. Of clients the least and the greatest: one round in which some are turned away is too many.
+fn value(figure: &Figure) -> String {
+    match figure.unit {
+        "clients" => figure.spread.range(0),
+        _ => format!("{:.*}", digits(figure), figure.spread.median),
+    }
 }
 
 fn digits(figure: &Figure) -> usize {
@@ -125,6 +133,21 @@ mod tests {
         let rows = rows(&outcomes);
         assert_eq!(rows[1].find("2.00"), rows[2].find("3.00"));
         assert!(rows[2].contains(" - "));
+    }
+
+    #[test]
+    fn one_round_in_which_clients_are_turned_away_is_seen() {
+        let figure = |what, unit| Figure {
+            what,
+            unit,
+            spread: Spread::of(vec![0.0, 0.0, 7.0]),
+            to_first: None,
+        };
+        let outcome = Outcome {
+            server: "floor",
+            figures: Ok(vec![figure("served", "ms"), figure("drops", "clients")]),
+        };
+        assert!(rows(&[outcome])[1].ends_with(" 0..7"));
     }
 
     #[test]
