@@ -164,8 +164,10 @@ fn number(polled: Poll<Option<Delivery>>) -> u64 {
         panic!("{polled:?}");
     };
     let cursor = event.cursor().to_string();
-    let (_epoch, offset) = cursor.rsplit_once('-').unwrap();
-    offset.parse().unwrap()
+    let offset = cursor
+        .rsplit_once('-')
+        .map(|(_epoch, offset)| offset.parse());
+    offset.expect("an epoch and an offset").expect("a number")
 }
 
 /// With the last event that there is it is armed for the next already.
