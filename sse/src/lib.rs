@@ -67,6 +67,7 @@ pub mod laws;
 mod sockets;
 mod stream;
 mod unavailable;
+mod waker;
 
 #[cfg(feature = "json")]
 pub use self::event::JsonError;

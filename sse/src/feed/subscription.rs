@@ -2,9 +2,7 @@
 
 use std::{
     fmt,
-    num::NonZeroUsize,
     pin::Pin,
-    ptr,
     task::{Context, Poll, Waker, ready},
     vec,
 };
@@ -19,7 +17,7 @@ use super::{
     memory::{Batch, Place, Turn},
     sync::{Arc, Ordering},
 };
-use crate::{Event, alarm::Alarm, event::Unstamped};
+use crate::{Event, alarm::Alarm, event::Unstamped, waker::Identity};
 
 /// A follower of a [`Feed`](super::Feed) in this process: a `Stream` of events and gaps.
 ///
@@ -209,7 +207,9 @@ impl Subscription {
 
     fn poll_log(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
         if let Some(armed) = self.armed.take() {
-            if armed.is_for(cx.waker()) && armed.tip == self.shared.tip.load(Ordering::Acquire) {
+            if armed.waker == Identity::of(cx.waker())
+                && armed.tip == self.shared.tip.load(Ordering::Acquire)
+            {
                 return Poll::Pending;
             }
         }
@@ -220,7 +220,8 @@ impl Subscription {
             match self.turn(&mut waker, &mut batch) {
                 Turn::Batch => {
                     let tip = batch.armed();
-                    self.armed = tip.map(|tip| Armed::new(tip, cx.waker()));
+                    let waker = Identity::of(cx.waker());
+                    self.armed = tip.map(|tip| Armed { tip, waker });
                     return self.unpack(batch);
                 }
                 Turn::Gap(gap) => return self.give_gap(gap),
@@ -293,25 +294,7 @@ impl Subscription {
 /// The log has a waker, for what comes after its newest event.
 struct Armed {
     tip: u64,
-    /// What tells it from others while the log has it; see [`Waker::will_wake`].
-    waker: (usize, NonZeroUsize),
-}
-
-impl Armed {
-    fn new(tip: u64, waker: &Waker) -> Self {
-        let waker = identity(waker);
-        Self { tip, waker }
-    }
-
-    fn is_for(&self, waker: &Waker) -> bool {
-        self.waker == identity(waker)
-    }
-}
-
-fn identity(waker: &Waker) -> (usize, NonZeroUsize) {
-    let vtable = ptr::from_ref(waker.vtable()).addr();
-    let vtable = NonZeroUsize::new(vtable).expect("no reference is null");
-    (waker.data().addr(), vtable)
+    waker: Identity,
 }
 
 /// How many events are compared with a filter before others have their turn.

@@ -10,10 +10,11 @@ use std::{
 };
 
 use mio::{Interest, Registry, Token, event::Event};
-use peristyle_core::handover::{Framing, Handover, Lease};
+use peristyle_core::handover::{Framing, Handover};
 use tokio::time::{Sleep, sleep};
 
 use super::{
+    account::Account,
     inbox::Ticket,
     out::Out,
     source::{AnyBody, Said, Source},
@@ -31,7 +32,7 @@ const MOST_UNREAD: usize = 8 * 1024;
 pub(super) struct Client {
     source: Source,
     socket: mio::net::TcpStream,
-    lease: Box<dyn Lease>,
+    account: Account,
     unsent: Unsent,
     unread: Vec<u8>,
     framing: Framing,
@@ -63,7 +64,7 @@ impl Client {
         Self {
             source: Source::new(body, handover.span),
             socket: mio::net::TcpStream::from_std(handover.socket),
-            lease: handover.lease,
+            account: Account::new(handover.lease),
             unsent: Unsent::default(),
             unread: handover.unread,
             framing: handover.framing,
@@ -105,9 +106,9 @@ impl Client {
         }
         let socket = TcpStream::from(self.socket);
         if self.failed {
-            self.lease.abort(socket);
+            self.account.abort(socket);
         } else {
-            self.lease.complete(socket, self.unread);
+            self.account.complete(socket, self.unread);
         }
     }
 
@@ -171,9 +172,7 @@ impl Client {
                 break;
             }
         }
-        if bytes > 0 {
-            self.lease.sent(bytes as u64);
-        }
+        self.account.add(bytes);
         waits
     }
 
@@ -208,7 +207,7 @@ impl Client {
         match stall.as_mut().poll(cx) {
             Poll::Pending => Turn::Waits,
             Poll::Ready(()) => {
-                self.lease.stalled();
+                self.account.stalled();
                 Turn::Gone
             }
         }

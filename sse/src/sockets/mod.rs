@@ -5,6 +5,7 @@
 //! many of them have to be told, polls the bodies of those that were woken, and writes all that one of them has to say at once.
 //! The body is the one that the host would have polled, so that what a client gets does not depend on the way.
 
+mod account;
 mod client;
 mod inbox;
 mod out;
