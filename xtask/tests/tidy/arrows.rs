@@ -57,6 +57,7 @@ const ALLOWED: [(&str, &[&str]); 5] = [
             "hyper",
             "hyper-util",
             "memchr",
+            "mio",
             "peristyle-core",
             "pin-project-lite",
             "serde",
