@@ -157,9 +157,10 @@ pub struct Controlled {
 /// What tells one waker from another for as long as it is kept; see [`Waker::will_wake`].
 type Identity = (usize, NonZeroUsize);
 
-fn identity(waker: &Waker) -> Option<Identity> {
-    let vtable = NonZeroUsize::new(ptr::from_ref(waker.vtable()).addr())?;
-    Some((waker.data().addr(), vtable))
+fn identity(waker: &Waker) -> Identity {
+    let vtable = ptr::from_ref(waker.vtable()).addr();
+    let vtable = NonZeroUsize::new(vtable).expect("no reference is null");
+    (waker.data().addr(), vtable)
 }
 
 impl Controlled {
@@ -168,11 +169,11 @@ impl Controlled {
         if self.shared.draining.load(Ordering::Acquire) {
             return Poll::Ready(());
         }
-        let identity = identity(cx.waker());
-        if identity.is_some() && self.waits == identity {
+        let waits = Some(identity(cx.waker()));
+        if self.waits == waits {
             return Poll::Pending;
         }
-        self.waits = identity;
+        self.waits = waits;
         self.wait_for_drain(cx.waker().clone())
     }
 

@@ -9,6 +9,7 @@ use tokio::{
 };
 
 pub(crate) const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+pub(crate) const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
 
 /// Longer than an event of these tests, unless it is looked for by other means.
 const LONGEST: usize = 256 * 1024;

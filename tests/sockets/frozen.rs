@@ -10,10 +10,10 @@ use peristyle::{
         feed::{Feed, Follow, Lag},
     },
 };
-use tokio::time::advance;
+use tokio::{io::AsyncWriteExt, time::advance};
 
 use crate::{
-    client::{Client, Ending},
+    client::{Client, Ending, HELLO},
     server::{Site, Still, WAYS, Way, finished},
 };
 
@@ -69,6 +69,13 @@ async fn one_that_does_not_read_delays_nobody_and_gets_all_when_it_reads() {
                 let (body, ending) = client.rest().await;
                 assert_eq!(ending, Ending::Last);
                 assert!(numbers(&body).into_iter().eq(0..count), "{way:?} {each}");
+                // Nothing comes after the end but the next response.
+                client.io.write_all(HELLO.as_bytes()).await.unwrap();
+                client.next_whole("hello").await;
+                assert!(
+                    client.head.starts_with("HTTP/1.1 200 OK\r\n"),
+                    "{way:?} {each}"
+                );
             }
             finished(site.end()).await;
         }

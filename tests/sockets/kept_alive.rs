@@ -9,11 +9,10 @@ use peristyle::sse::{
 use tokio::{io::AsyncWriteExt, time::advance};
 
 use crate::{
-    client::{Client, Ending, GET},
+    client::{Client, Ending, GET, HELLO},
     server::{Site, Still, WAYS, Way, finished},
 };
 
-const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
 const AGE: Duration = Duration::from_secs(5);
 
 /// Streams that end when they are five seconds old.

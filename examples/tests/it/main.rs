@@ -10,6 +10,7 @@ mod cut_off;
 mod errors;
 mod events;
 mod feed_in_axum;
+mod feed_server;
 mod files;
 mod folder;
 mod follow;

@@ -50,16 +50,16 @@ impl Running {
 
     /// Asks for `path` as a client with these lines among its headers.
     pub(crate) async fn ask(&self, path: &str, headers: &str) -> Client {
-        self.send(&format!(
+        self.send(format!(
             "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n{headers}\r\n"
         ))
         .await
     }
 
-    pub(crate) async fn send(&self, request: &str) -> Client {
+    pub(crate) async fn send(&self, request: impl AsRef<[u8]>) -> Client {
         let connected = TcpStream::connect(self.address).await;
         let mut client = Client(connected.expect("it listens"));
-        let sent = client.0.write_all(request.as_bytes()).await;
+        let sent = client.0.write_all(request.as_ref()).await;
         sent.expect("it reads");
         client
     }

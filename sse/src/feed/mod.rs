@@ -284,6 +284,7 @@ impl Feed {
             state,
             hooks,
             revocations: AtomicU64::new(0),
+            tip: AtomicU64::new(0),
         }))
     }
 }
@@ -323,6 +324,8 @@ struct Shared {
     hooks: Hooks,
     /// How often somebody was revoked: who has seen this many is not one of them.
     revocations: AtomicU64,
+    /// The offset of the newest event, or of one before it: who is woken for it sees it.
+    tip: AtomicU64,
 }
 
 impl Shared {
@@ -332,7 +335,10 @@ impl Shared {
 
     fn append(&self, prepared: Prepared) -> Cursor {
         let now = Instant::now();
-        let (cursor, wakers) = self.lock().append(prepared, now);
+        let mut log = self.lock();
+        let (cursor, wakers) = log.append(prepared, now);
+        self.tip.store(log.tip(), Ordering::Release);
+        drop(log);
         tracing::trace!(%cursor, woken = wakers.len(), "published an event");
         for waker in wakers {
             waker.wake();

@@ -2,7 +2,9 @@
 
 use std::{
     fmt,
+    num::NonZeroUsize,
     pin::Pin,
+    ptr,
     task::{Context, Poll, Waker, ready},
     vec,
 };
@@ -41,6 +43,8 @@ pub struct Subscription {
     cursor: Option<Cursor>,
     /// There was nothing more the last time, so that the next may have to wait.
     waits: bool,
+    /// It will be woken for the next event, until it has looked at the log again.
+    armed: Option<Armed>,
     filter: Option<Filter>,
     expires: Option<Box<(Instant, Pin<Box<Alarm>>)>>,
     /// How many revocations it has looked at.
@@ -65,6 +69,7 @@ impl Subscription {
             rest: Vec::new().into_iter(),
             cursor: None,
             waits: false,
+            armed: None,
             filter,
             expires: expires.map(|at| Box::new((at, Box::pin(Alarm::default())))),
             revocations,
@@ -203,12 +208,21 @@ impl Subscription {
     }
 
     fn poll_log(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
+        if let Some(armed) = self.armed.take() {
+            if armed.is_for(cx.waker()) && armed.tip == self.shared.tip.load(Ordering::Acquire) {
+                return Poll::Pending;
+            }
+        }
         // Cloned before the log is locked, and only if it is likely to be of use.
         let mut waker = self.waits.then(|| cx.waker().clone());
         let mut batch = Batch::default();
         loop {
             match self.turn(&mut waker, &mut batch) {
-                Turn::Batch => return self.unpack(batch),
+                Turn::Batch => {
+                    let tip = batch.armed();
+                    self.armed = tip.map(|tip| Armed::new(tip, cx.waker()));
+                    return self.unpack(batch);
+                }
                 Turn::Gap(gap) => return self.give_gap(gap),
                 Turn::Yield => {
                     cx.waker().wake_by_ref();
@@ -274,6 +288,30 @@ impl Subscription {
             keys: None,
         })
     }
+}
+
+/// The log has a waker, for what comes after its newest event.
+struct Armed {
+    tip: u64,
+    /// What tells it from others while the log has it; see [`Waker::will_wake`].
+    waker: (usize, NonZeroUsize),
+}
+
+impl Armed {
+    fn new(tip: u64, waker: &Waker) -> Self {
+        let waker = identity(waker);
+        Self { tip, waker }
+    }
+
+    fn is_for(&self, waker: &Waker) -> bool {
+        self.waker == identity(waker)
+    }
+}
+
+fn identity(waker: &Waker) -> (usize, NonZeroUsize) {
+    let vtable = ptr::from_ref(waker.vtable()).addr();
+    let vtable = NonZeroUsize::new(vtable).expect("no reference is null");
+    (waker.data().addr(), vtable)
 }
 
 /// How many events are compared with a filter before others have their turn.

@@ -118,6 +118,9 @@ impl Client {
         if !self.unsent.is_empty() && self.write_rest()? != Written::All {
             return Ok(self.poll_stall(cx));
         }
+        if self.source.is_over() {
+            return Ok(Turn::Over);
+        }
         let waits = self.gather(cx, out);
         if self.write(out)? != Written::All {
             return Ok(self.poll_stall(cx));

@@ -1,11 +1,14 @@
 //! A child process: this program with other arguments.
 
 use std::{
-    env, fs,
+    env,
     io::{self, BufRead, BufReader, Write},
+    path::Path,
     process::{self, ChildStdin, ChildStdout, Command, Stdio},
     time::Duration,
 };
+
+use crate::Process;
 
 /// A child that hears and says lines. It is killed when this is dropped.
 #[derive(Debug)]
@@ -31,10 +34,18 @@ impl Child {
     ///
     /// When it does not start; the text says how to get `taskset`. Without such a core the child ends at once.
     pub fn on_core(core: u32, arguments: &[&str]) -> io::Result<Self> {
+        Self::of_program(core, &env::current_exe()?, arguments)
+    }
+
+    /// Starts another program on one core of the machine, by `taskset`.
+    ///
+    /// # Errors
+    ///
+    /// As for [`on_core`](Self::on_core).
+    pub fn of_program(core: u32, program: &Path, arguments: &[&str]) -> io::Result<Self> {
         let mut command = Command::new("taskset");
         command.args(["--cpu-list", &core.to_string()]);
-        Self::of(command.arg(env::current_exe()?).args(arguments))
-            .map_err(|error| without_taskset(&error))
+        Self::of(command.arg(program).args(arguments)).map_err(|error| without_taskset(&error))
     }
 
     fn of(command: &mut Command) -> io::Result<Self> {
@@ -94,18 +105,18 @@ impl Child {
         }
     }
 
-    /// The CPU time that its threads have used so far, user and system. It is exact while they all wait.
+    /// The CPU time that its threads have used so far; see [`Process::cpu`].
     ///
     /// # Errors
     ///
     /// When it has ended, or the system does not count.
     pub fn cpu(&self) -> io::Result<Duration> {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id()))?;
-        let mut nanos = 0;
-        for task in tasks {
-            nanos += run_time(&fs::read_to_string(task?.path().join("schedstat"))?)?;
-        }
-        Ok(Duration::from_nanos(nanos))
+        self.process().cpu()
+    }
+
+    /// What the system knows of it.
+    pub fn process(&self) -> Process {
+        Process::of(self.id())
     }
 
     /// Waits until it has ended.
@@ -129,24 +140,7 @@ impl Drop for Child {
     }
 }
 
-/// `/proc/PID/schedstat`: nanoseconds on a core, nanoseconds in the queue for one, and how often it was given one.
-fn run_time(schedstat: &str) -> io::Result<u64> {
-    let nanos = schedstat.split(' ').next().and_then(|it| it.parse().ok());
-    nanos.ok_or_else(|| io::Error::other("`schedstat` has no time"))
-}
-
 fn without_taskset(error: &io::Error) -> io::Error {
     let help = "`taskset` did not start; get it with `apt-get install util-linux`";
     io::Error::new(error.kind(), format!("{help}: {error}"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_time_on_a_core_is_the_first_of_three() {
-        assert_eq!(run_time("301337 99 7\n").unwrap(), 301_337);
-        assert!(run_time("\n").is_err());
-    }
 }

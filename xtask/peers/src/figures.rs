@@ -26,8 +26,21 @@ pub fn spread_figures(name: &str, spread: Spread, unit: &str) -> [Value; 3] {
 ///
 /// When the file cannot be written.
 pub fn write(title: &str, figures: &[Value]) -> io::Result<()> {
+    let text = serde_json::to_string_pretty(figures)?;
+    write_file(&format!("{title}.json"), &text)
+}
+
+/// Writes `target/bench/TITLE.svg` of the repository.
+///
+/// # Errors
+///
+/// When the file cannot be written.
+pub fn write_picture(title: &str, svg: &str) -> io::Result<()> {
+    write_file(&format!("{title}.svg"), svg)
+}
+
+fn write_file(name: &str, text: &str) -> io::Result<()> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/bench");
     fs::create_dir_all(&folder)?;
-    let path = folder.join(format!("{title}.json"));
-    fs::write(path, serde_json::to_string_pretty(figures)?)
+    fs::write(folder.join(name), text)
 }

@@ -13,6 +13,8 @@ pub(super) struct Binary {
     pub(super) title: String,
     name: &'static str,
     built_by: Builder,
+    /// Another program among the peers that it starts.
+    beside: Option<&'static str>,
     /// What chooses the cases.
     choice: Option<&'static str>,
 }
@@ -33,6 +35,7 @@ impl Binary {
             title: name.to_owned(),
             name,
             built_by: Builder::Package(package),
+            beside: None,
             choice: None,
         }
     }
@@ -50,8 +53,15 @@ impl Binary {
             title: name.to_owned(),
             name,
             built_by: Builder::Peers,
+            beside: None,
             choice: None,
         }
+    }
+
+    /// It starts another program, which is built before it runs.
+    pub(super) fn beside(self, other: &'static str) -> Self {
+        let beside = Some(other);
+        Self { beside, ..self }
     }
 
     pub(super) fn with(self, choice: &'static str) -> Self {
@@ -60,6 +70,9 @@ impl Binary {
     }
 
     pub(super) fn run(&self, arguments: &[&OsStr]) -> Result<(), Error> {
+        if let Some(other) = self.beside {
+            step::run(&mut peers::release("build", other)?)?;
+        }
         let mut command = self.cargo(Goal::Run)?;
         if self.choice.is_some() || !arguments.is_empty() {
             command.arg("--").args(self.choice).args(arguments);

@@ -19,7 +19,7 @@ struct Bench {
     count: fn(&Binary) -> Result<(), Error>,
 }
 
-const BENCHES: [Bench; 4] = [
+const BENCHES: [Bench; 5] = [
     Bench {
         name: "chain",
         about: "what an interceptor costs: time and allocations by depth",
@@ -33,6 +33,13 @@ const BENCHES: [Bench; 4] = [
         alone: || Binary::of_floor("codec"),
         with_peers: || Binary::of_peers("codec").with("--peers"),
         count: |binary| servers::run(binary, "pass", [2, 10]),
+    },
+    Bench {
+        name: "feed",
+        about: "what it costs to publish to many followers: CPU time, latency and memory, at rest and when things go wrong",
+        alone: || Binary::of_floor("feed").beside("feed_heap"),
+        with_peers: || Binary::of_peers("feed").beside("feed_heap").with("--peers"),
+        count: |_| Err(Error::unknown("argument", "--instructions".as_ref())),
     },
     Bench {
         name: "http",

@@ -16,6 +16,8 @@ pub(in crate::feed) struct Batch {
     first: Option<Published>,
     rest: Vec<Published>,
     bytes: usize,
+    /// The newest event of the log, after which the subscriber's waker waits.
+    armed: Option<u64>,
 }
 
 impl Batch {
@@ -37,6 +39,15 @@ impl Batch {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(super) fn arm(&mut self, tip: u64) {
+        self.armed = Some(tip);
+    }
+
+    /// The newest event of the log, if the subscriber will be woken for the next: it has all up to there.
+    pub(in crate::feed) fn armed(&self) -> Option<u64> {
+        self.armed
     }
 
     pub(super) fn is_full(&self, lag: Lag) -> bool {

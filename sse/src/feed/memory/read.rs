@@ -32,7 +32,8 @@ pub(in crate::feed) enum Turn {
 }
 
 impl State {
-    /// Takes the waker only to arm it. What is in its place afterwards is for the caller to drop.
+    /// Takes the waker only to arm it: also with a batch after which there is nothing, so that the log need not be asked again. What
+    /// is in its place afterwards is for the caller to drop.
     pub(in crate::feed) fn turn(
         &mut self,
         place: &mut Place,
@@ -45,6 +46,10 @@ impl State {
             Turn::Batch => {
                 self.counters.delivered += batch.len() as u64;
                 self.counters.delivered_bytes += batch.bytes() as u64;
+                if waker.is_some() && place.position == self.tip() && !self.is_finished(place) {
+                    self.subscribers.get_mut(place.id).arm(waker);
+                    batch.arm(place.position);
+                }
             }
             Turn::Gap(_) => self.counters.gaps += 1,
             _ => {}
@@ -163,7 +168,7 @@ impl State {
     fn missing(&self, place: &mut Place) -> Option<Turn> {
         let position = self.cursor(place.position);
         let (from, reason) = match place.gap.take() {
-            Some(gap) => gap,
+            Some(gap) => *gap,
             None if self.lost(place.id, place.lag) <= place.position => return None,
             None if place.lag == Lag::Resume => return Some(Turn::Lagged),
             None => (Some(position), Reason::Lagged),

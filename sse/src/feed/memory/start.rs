@@ -19,7 +19,7 @@ pub(in crate::feed) struct Place {
     pub(in crate::feed) position: u64,
     pub(in crate::feed) lag: Lag,
     /// It has yet to be told that it misses what was after this cursor.
-    pub(in crate::feed) gap: Option<(Option<Cursor>, Reason)>,
+    pub(in crate::feed) gap: Option<Box<(Option<Cursor>, Reason)>>,
 }
 
 impl State {
@@ -37,7 +37,7 @@ impl State {
             id,
             position,
             lag,
-            gap,
+            gap: gap.map(Box::new),
         }
     }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use peristyle_peers::Failure;
+use peristyle_peers::{Failure, Framing};
 
 use crate::case::{Case, Server};
 
@@ -41,13 +41,13 @@ pub(crate) fn run(
         }
         length += read;
     }
-    let mut framing = Framing::of(from_utf8(&buffer[..length])?)?;
+    let mut framing = framing(from_utf8(&buffer[..length])?)?;
     loop {
         let read = stream.read(&mut buffer)?;
         if read == 0 {
             break;
         }
-        framing.read(&buffer[..read], &mut content)?;
+        compare(&mut framing, &buffer[..read], &mut content)?;
     }
     if !framing.is_over() {
         return Err("the body is cut off".into());
@@ -57,6 +57,20 @@ pub(crate) fn run(
         return Err(format!("{} bytes came, not {expected}", content.read).into());
     }
     Ok(())
+}
+
+fn framing(head: &str) -> Result<Framing, Failure> {
+    if !head.starts_with("HTTP/1.1 200 OK\r\n") {
+        return Err(format!("no 200: {head}").into());
+    }
+    Framing::of(head)
+}
+
+fn compare(framing: &mut Framing, bytes: &[u8], content: &mut Content) -> Result<(), Failure> {
+    match framing.read(bytes, |piece| content.compare(piece))? {
+        [] => Ok(()),
+        _ => Err("the body is longer".into()),
+    }
 }
 
 /// What is read, beside what should be.
@@ -90,92 +104,6 @@ impl Content {
     }
 }
 
-/// How the end of a body is told (RFC 9112, section 6).
-enum Framing {
-    Length(usize),
-    Chunks(Chunk),
-}
-
-/// Where in the chunks the reader is.
-enum Chunk {
-    /// Within the line of its size, which is so much as far as it was read.
-    Size(usize),
-    Data(usize),
-    /// So many bytes after its data are to come.
-    End(usize),
-    /// So many bytes after the last one's size are to come.
-    Last(usize),
-}
-
-impl Framing {
-    fn of(head: &str) -> Result<Self, Failure> {
-        if !head.starts_with("HTTP/1.1 200 OK\r\n") {
-            return Err(format!("no 200: {head}").into());
-        }
-        let fields = || {
-            head.split("\r\n")
-                .filter_map(|field| field.split_once(": "))
-        };
-        let field = |name| fields().find(|field| field.0.eq_ignore_ascii_case(name));
-        match (field("content-length"), field("transfer-encoding")) {
-            (Some((_, length)), None) => Ok(Self::Length(length.parse()?)),
-            (None, Some((_, "chunked"))) => Ok(Self::Chunks(Chunk::Size(0))),
-            _ => Err(format!("no body: {head}").into()),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        matches!(self, Self::Length(0) | Self::Chunks(Chunk::Last(0)))
-    }
-
-    fn read(&mut self, bytes: &[u8], content: &mut Content) -> Result<(), Failure> {
-        match self {
-            Self::Length(left) => {
-                *left = left.checked_sub(bytes.len()).ok_or("the body is longer")?;
-                content.compare(bytes)
-            }
-            Self::Chunks(chunk) => {
-                let mut rest = bytes;
-                while !rest.is_empty() {
-                    rest = chunk.read(rest, content)?;
-                }
-                Ok(())
-            }
-        }
-    }
-}
-
-impl Chunk {
-    /// Reads a part, and returns the rest.
-    fn read<'a>(&mut self, bytes: &'a [u8], content: &mut Content) -> Result<&'a [u8], Failure> {
-        let (&first, after) = bytes.split_first().ok_or("there is nothing to read")?;
-        match self {
-            Self::Size(size) => match first {
-                b'\n' if *size == 0 => *self = Self::Last(2),
-                b'\n' => *self = Self::Data(*size),
-                b'\r' => {}
-                digit => {
-                    let digit = char::from(digit).to_digit(16).ok_or("no size of a chunk")?;
-                    *size = *size * 16 + digit as usize;
-                }
-            },
-            Self::Data(left) => {
-                let length = bytes.len().min(*left);
-                content.compare(&bytes[..length])?;
-                *left -= length;
-                if *left == 0 {
-                    *self = Self::End(2);
-                }
-                return Ok(&bytes[length..]);
-            }
-            Self::End(1) => *self = Self::Size(0),
-            Self::End(left) => *left -= 1,
-            Self::Last(left) => *left = left.checked_sub(1).ok_or("more than one body")?,
-        }
-        Ok(after)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,9 +113,9 @@ mod tests {
     /// What is read of this body, which comes in pieces of this size.
     fn read(head: &str, body: &[u8], size: usize) -> Result<(usize, bool), Failure> {
         let mut content = Content::new(b":", b"abc");
-        let mut framing = Framing::of(head)?;
+        let mut framing = framing(head)?;
         for piece in body.chunks(size) {
-            framing.read(piece, &mut content)?;
+            compare(&mut framing, piece, &mut content)?;
         }
         Ok((content.read, framing.is_over()))
     }
@@ -211,7 +139,7 @@ mod tests {
             assert!(read(CHUNKED, body, 2).is_err(), "{body:?}");
         }
         assert!(read("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", b":ab", 3).is_err());
-        assert!(read("HTTP/1.1 200 OK\r\n\r\n", b"", 1).is_err());
+        assert!(read("HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\n", b":aba", 3).is_err());
         assert!(
             read(
                 "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n",
