@@ -157,3 +157,43 @@ fn counting() -> (Arc<Counter>, Waker) {
 fn poll(follower: &mut Subscription, cx: &mut Context<'_>) -> Poll<Option<Delivery>> {
     Stream::poll_next(Pin::new(follower), cx)
 }
+
+/// The number of the event that it gives.
+fn number(polled: Poll<Option<Delivery>>) -> u64 {
+    let Poll::Ready(Some(Delivery::Event(event))) = polled else {
+        panic!("{polled:?}");
+    };
+    let cursor = event.cursor().to_string();
+    let offset = cursor
+        .rsplit_once('-')
+        .map(|(_epoch, offset)| offset.parse());
+    offset.expect("an epoch and an offset").expect("a number")
+}
+
+/// With the last event that there is it is armed for the next already.
+#[test]
+fn one_that_is_asked_once_for_each_event_misses_none() {
+    let feed = feed();
+    let mut follower = waiting(&feed, Topics::all());
+    for expected in 1..=5 {
+        publish(&feed, 1);
+        assert_eq!(number(follower.poll_next()), expected);
+    }
+    assert!(follower.poll_next().is_pending());
+    publish(&feed, 1);
+    assert!(follower.is_woken());
+}
+
+#[test]
+fn one_that_takes_an_event_in_one_task_and_waits_in_another_is_woken_there() {
+    let feed = feed();
+    let mut first = waiting(&feed, Topics::all());
+    publish(&feed, 1);
+    assert_eq!(number(first.poll_next()), 1);
+    let mut second = spawn(first.into_inner());
+    assert!(second.poll_next().is_pending());
+    publish(&feed, 1);
+    assert!(second.is_woken());
+    assert_eq!(number(second.poll_next()), 2);
+    assert!(second.poll_next().is_pending());
+}
