@@ -31,6 +31,12 @@
 //! `http_body::Body` of bytes; one that carries a [`Control`](peristyle_core::Control) in its extensions is told when the
 //! server drains.
 //!
+//! A body can also offer, in the extensions of its response, to write itself to the socket; see
+//! [`handover`](peristyle_core::handover). Over HTTP/1 on a plain TCP connection it is taken at its word: once the head is
+//! written it has the socket, and its client costs the server neither a task nor buffers. It gives the socket back for the next
+//! request. Over TLS, HTTP/2 and Unix sockets, and when something has wrapped the body, it is sent as any other. The
+//! streams of the feeds of `peristyle-sse` offer this; [`Server::decline_socket_offers`] declines it.
+//!
 //! What most services need around their routes is in [`interceptors`]. What a [`Server`] limits, and how long it waits, is listed
 //! there. A [`TestClient`] asks a router without a socket.
 //!

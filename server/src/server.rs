@@ -73,6 +73,7 @@ const LONGEST_PING_INTERVAL: Duration = Duration::from_secs(24 * 60 * 60);
 /// | [`headers_limit`](Self::headers_limit) | 100 | each costs more than its bytes; beyond: 431 |
 /// | [`target_limit`](Self::target_limit) | 16 KiB | twice what other servers take; a client must not fill the head with it; beyond: 414 |
 /// | [`trust_framing`](Self::trust_framing) | off | a request that is malformed, or that a proxy may read differently: 400 |
+/// | [`decline_socket_offers`](Self::decline_socket_offers) | off | a body that has the socket costs no task and no buffers, and its client gets the same |
 /// | [`allow`](Self::allow) | not TRACE, not CONNECT | few services mean to answer them; otherwise: 501 |
 /// | request body | 2 MiB | beyond: 413; see [`RequestBody`](crate::RequestBody) |
 /// | closing | 2 s | what a client is still sending is taken and dropped, or it could lose the response |

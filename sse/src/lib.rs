@@ -32,7 +32,9 @@
 //! at once there are [`Jitter`], [`Drain::Spread`] and [`Admission`].
 //!
 //! Nothing is spawned: the source runs as part of the response body, from its first poll until the
-//! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled.
+//! body is dropped. Timers are tokio's, so the body is polled on a tokio runtime with time enabled. On
+//! `peristyle-server`, followers of a [feed] over plain HTTP/1 are polled by tasks of the server's that
+//! write to many sockets each.
 //!
 //! | feature | brings |
 //! |---|---|

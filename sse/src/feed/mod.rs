@@ -70,6 +70,10 @@
 //! name are found by it, whatever the number of other topics; those of patterns are each compared
 //! with it. A delivery takes the same lock for a moment, and shares the bytes, which were encoded
 //! once. An idle subscriber has less than 300 bytes of memory beside its own future.
+//!
+//! Over plain HTTP/1 on `peristyle-server`, the response to a [`follow`](Feed::follow) writes itself to the
+//! socket of its client: one task writes to many. A client that waits then takes about 1,000 bytes of memory
+//! in all, whatever the number of routes; over TLS and HTTP/2 it has what its connection has.
 
 mod builder;
 mod chain;

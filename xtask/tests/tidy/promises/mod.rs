@@ -43,7 +43,7 @@ const PROMISES: [Promises; 4] = [
     Promises {
         folder: "sse",
         made: "P1-P7 F1-F5 D1-D3 E1-E7 R1-R6 X1-X4 L1 H1-H24",
-        closed: "P1-P7 F1-F5 D1-D3 E1-E7 R1-R6 X1-X4 L1 H1-H22",
+        closed: "P1-P7 F1-F5 D1-D3 E1-E7 R1-R6 X1-X4 L1 H1-H23",
     },
     Promises {
         folder: "streaming",
