@@ -22,7 +22,7 @@ use peristyle::{
     BoxError, Outcome, before,
     server::{Context, RouteErrors, Router, Routes, Server, State, handler},
     sse::{
-        self, Event, LastEventId,
+        self, Event,
         feed::{Feed, Follow},
     },
 };
@@ -37,8 +37,7 @@ pub(crate) fn router(feed: Feed) -> Result<Router, RouteErrors> {
 
 /// From now on, or from where the client was.
 fn follow(cx: &mut Context) -> Outcome {
-    let last = LastEventId::of(cx.headers(), cx.uri());
-    let follow = Follow::live().resume(last.as_ref().and_then(LastEventId::as_str));
+    let follow = Follow::live().resume_request(cx.headers(), cx.uri());
     match cx.state::<Feed>()?.follow(follow) {
         Ok(events) => cx.respond(events.into_response()),
         Err(_finished) => cx.respond(sse::finished()),

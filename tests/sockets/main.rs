@@ -7,6 +7,7 @@
 mod client;
 mod declined;
 mod ends;
+mod fair;
 mod frozen;
 mod hostile;
 mod kept_alive;

@@ -1,0 +1,61 @@
+//! What goes to many at once leaves others their turn.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use peristyle::sse::{
+    Event,
+    feed::{Feed, Follow},
+};
+use tokio::task::{JoinSet, yield_now};
+
+use crate::{
+    client::Client,
+    server::{Site, Still, Way, finished},
+};
+
+const FOLLOWERS: usize = 200;
+
+/// How many clients of a shard have a turn before others have theirs.
+const TURNS: usize = 32;
+
+/// A task that asks for a turn again and again meets each turn of the shard: between two of its own, no more is written than the
+/// shard may write at once.
+#[tokio::test(start_paused = true)]
+async fn others_have_their_turn_while_an_event_goes_to_many() {
+    let _still = Still::stand();
+    let feed = Feed::new();
+    let follow = feed.clone();
+    let stream = move || follow.follow(Follow::live()).unwrap();
+    let site = Site::start(Way::Socket, stream).await;
+    let mut clients = Vec::new();
+    for _ in 0..FOLLOWERS {
+        let mut client = Client::get(site.address).await;
+        client.until(":\n\n").await;
+        clients.push(client);
+    }
+    let before = feed.metrics().delivered;
+    let most = Arc::new(AtomicUsize::new(0));
+    let mut other = JoinSet::new();
+    let (watched, seen) = (feed.clone(), Arc::clone(&most));
+    other.spawn(async move {
+        let mut last = before;
+        while last < before + FOLLOWERS as u64 {
+            let delivered = watched.metrics().delivered;
+            let step = usize::try_from(delivered - last).unwrap();
+            seen.fetch_max(step, Ordering::Relaxed);
+            last = delivered;
+            yield_now().await;
+        }
+    });
+    feed.publish(Event::data("all"));
+    other.join_next().await.unwrap().unwrap();
+    let most = most.load(Ordering::Relaxed);
+    assert!((1..=TURNS).contains(&most), "{most} at once");
+    for client in &mut clients {
+        client.until("data: all\n\n").await;
+    }
+    finished(site.end()).await;
+}
