@@ -187,7 +187,8 @@ async fn go_on<I>(
     };
     let result = match protocol {
         Protocol::Http1 => connection.http1(wire, exchanges, patience, seat).await,
-        Protocol::Http2 => connection.http2(wire, exchanges, seat).await,
+        // Boxed, since it would have its room in the tasks of all connections.
+        Protocol::Http2 => Box::pin(connection.http2(wire, exchanges, seat)).await,
     };
     match result {
         Ok(()) => {}

@@ -1,15 +1,19 @@
 //! What goes to many at once leaves others their turn.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::Poll,
 };
 
 use peristyle::sse::{
     Event,
     feed::{Feed, Follow},
 };
-use tokio::task::{JoinSet, yield_now};
+use tokio::task::JoinSet;
 
 use crate::{
     client::Client,
@@ -17,6 +21,19 @@ use crate::{
 };
 
 const FOLLOWERS: usize = 200;
+
+/// Goes behind all who are waiting for their turn, and not, as tokio's `yield_now` does, behind all that they wake.
+async fn next_turn() {
+    let mut turned = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut turned, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
 
 /// How many clients of a shard have a turn before others have theirs.
 const TURNS: usize = 32;
@@ -47,7 +64,7 @@ async fn others_have_their_turn_while_an_event_goes_to_many() {
             let step = usize::try_from(delivered - last).unwrap();
             seen.fetch_max(step, Ordering::Relaxed);
             last = delivered;
-            yield_now().await;
+            next_turn().await;
         }
     });
     feed.publish(Event::data("all"));
