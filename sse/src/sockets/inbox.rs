@@ -24,37 +24,30 @@ struct State {
     woken: Vec<usize>,
     /// Of the shard, while it has seen all that is here.
     waker: Option<Waker>,
-    begun: bool,
-    closed: bool,
+    /// There is a shard.
+    attended: bool,
 }
 
 impl Inbox {
-    /// Whether the shard is to be started: it has not been.
-    pub(super) fn begin(&self) -> bool {
-        !mem::replace(&mut self.lock().begun, true)
-    }
-
-    /// For the shard, or for nobody when it has ended: then the client is dropped.
-    pub(super) fn add(&self, client: Client) {
+    /// For the shard, which is to be started if there is none: then it is returned, and drops the client if it is dropped.
+    #[must_use = "nobody else will attend to the client"]
+    pub(super) fn add(self: &Arc<Self>, client: Client) -> Option<Attendance> {
         let mut state = self.lock();
-        if state.closed {
-            // What is dropped with it is foreign code.
-            drop(state);
-            return drop(client);
-        }
         state.arrived.push(client);
+        let attended = mem::replace(&mut state.attended, true);
         wake(state);
+        (!attended).then(|| Attendance(Arc::clone(self)))
     }
 
     /// Takes all that is here. The task is woken when there is more.
     pub(super) fn take(
         &self,
-        arrived: &mut Vec<Client>,
+        arrived: &mut VecDeque<Client>,
         woken: &mut VecDeque<usize>,
         cx: &Context<'_>,
     ) {
         let mut state = self.lock();
-        arrived.append(&mut state.arrived);
+        arrived.extend(state.arrived.drain(..));
         woken.extend(state.woken.drain(..));
         let known = state.waker.as_ref();
         if !known.is_some_and(|waker| waker.will_wake(cx.waker())) {
@@ -62,18 +55,28 @@ impl Inbox {
         }
     }
 
-    /// The shard has ended.
-    pub(super) fn close(&self) {
-        let mut state = self.lock();
-        state.closed = true;
-        let arrived = mem::take(&mut state.arrived);
-        drop(state);
-        drop(arrived);
-    }
-
     /// What is called with it locked is never foreign code.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a shard has of its inbox. With it the shard ends, and another may begin.
+pub(super) struct Attendance(Arc<Inbox>);
+
+impl Attendance {
+    pub(super) fn inbox(&self) -> &Arc<Inbox> {
+        &self.0
+    }
+}
+
+impl Drop for Attendance {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        let ended = mem::take(&mut *state);
+        drop(state);
+        // What is dropped with the clients is foreign code.
+        drop(ended);
     }
 }
 
@@ -125,5 +128,62 @@ impl Wake for Ticket {
             state.woken.push(self.index);
             wake(state);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::Read,
+        net::{TcpListener, TcpStream},
+        time::Duration,
+    };
+
+    use bytes::Bytes;
+    use http_body_util::{BodyExt, Empty};
+    use peristyle_core::handover::{Framing, Handover, Lease, SocketHost};
+    use tracing::Span;
+
+    use super::*;
+
+    struct Nothing;
+
+    impl Lease for Nothing {
+        fn sent(&mut self, _: u64) {}
+        fn stalled(&mut self) {}
+        fn complete(self: Box<Self>, _: TcpStream, _: Vec<u8>) {}
+        fn abort(self: Box<Self>, _: TcpStream) {}
+    }
+
+    /// And the other end of its connection.
+    fn client() -> (Client, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let other = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let body = Empty::<Bytes>::new().map_err(|never| match never {});
+        let handover = Handover {
+            socket: listener.accept().unwrap().0,
+            unread: Vec::new(),
+            framing: Framing::Chunked,
+            write_timeout: Duration::MAX,
+            span: Span::none(),
+            host: Arc::new(SocketHost::new(drop)),
+            lease: Box::new(Nothing),
+        };
+        (Client::new(Box::pin(body), handover), other)
+    }
+
+    #[test]
+    fn there_is_one_shard_and_another_when_it_has_ended_with_its_clients() {
+        let inbox = Arc::new(Inbox::default());
+        let (first, mut one) = client();
+        let (second, mut two) = client();
+        let attendance = inbox.add(first);
+        assert!(attendance.is_some());
+        assert!(inbox.add(second).is_none());
+        drop(attendance);
+        for other in [&mut one, &mut two] {
+            assert_eq!(other.read(&mut [0]).unwrap(), 0);
+        }
+        assert!(inbox.add(client().0).is_some());
     }
 }

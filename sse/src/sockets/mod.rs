@@ -61,9 +61,8 @@ impl Shards {
     fn add(&self, client: Client, host: &SocketHost) {
         let next = self.next.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
         let inbox = &self.inboxes[next];
-        if inbox.begin() {
-            host.spawn(Shard::run(Arc::clone(inbox)));
+        if let Some(attendance) = inbox.add(client) {
+            host.spawn(Shard::run(attendance));
         }
-        inbox.add(client);
     }
 }

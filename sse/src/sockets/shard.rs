@@ -15,7 +15,7 @@ use tokio::io::{Interest, unix::AsyncFd};
 
 use super::{
     client::{Client, Turn},
-    inbox::{Inbox, Ticket},
+    inbox::{Attendance, Ticket},
     out::Out,
 };
 
@@ -27,10 +27,10 @@ const EVENTS: usize = 256;
 
 /// A future that never ends. Dropped, it closes the sockets of all its clients.
 pub(super) struct Shard {
-    inbox: Arc<Inbox>,
+    attendance: Attendance,
     sockets: AsyncFd<mio::Poll>,
     events: Events,
-    arrived: Vec<Client>,
+    arrived: VecDeque<Client>,
     /// Who has a turn next, in the order in which they were woken.
     woken: VecDeque<usize>,
     clients: Vec<Option<Box<Seat>>>,
@@ -46,22 +46,19 @@ struct Seat {
 
 impl Shard {
     /// Writes to those who come to the inbox.
-    pub(super) async fn run(inbox: Arc<Inbox>) {
-        match Self::new(Arc::clone(&inbox)) {
+    pub(super) async fn run(attendance: Attendance) {
+        match Self::new(attendance) {
             Ok(shard) => shard.await,
-            Err(error) => {
-                tracing::error!(%error, "sockets cannot be watched");
-                inbox.close();
-            }
+            Err(error) => tracing::error!(%error, "sockets cannot be watched"),
         }
     }
 
-    fn new(inbox: Arc<Inbox>) -> io::Result<Self> {
+    fn new(attendance: Attendance) -> io::Result<Self> {
         Ok(Self {
-            inbox,
+            attendance,
             sockets: watched(mio::Poll::new()?)?,
             events: Events::with_capacity(EVENTS),
-            arrived: Vec::new(),
+            arrived: VecDeque::new(),
             woken: VecDeque::new(),
             clients: Vec::new(),
             free: Vec::new(),
@@ -94,27 +91,23 @@ impl Shard {
         }
     }
 
-    fn welcome(&mut self) {
-        for mut client in std::mem::take(&mut self.arrived) {
-            let index = self.free.pop().unwrap_or(self.clients.len());
-            let registry = self.sockets.get_ref().registry();
-            if let Err(error) = client.register(registry, Token(index)) {
-                self.free.push(index);
-                tracing::debug!(%error, "a socket cannot be watched");
-                continue;
-            }
-            let ticket = Arc::new(Ticket::new(Arc::clone(&self.inbox), index));
-            let seat = Box::new(Seat {
-                waker: Arc::clone(&ticket).into(),
-                client,
-                ticket,
-            });
-            match self.clients.get_mut(index) {
-                Some(free) => *free = Some(seat),
-                None => self.clients.push(Some(seat)),
-            }
-            self.woken.push_back(index);
+    fn welcome(&mut self, mut client: Client) {
+        let index = self.free.last().copied().unwrap_or(self.clients.len());
+        let registry = self.sockets.get_ref().registry();
+        if let Err(error) = client.register(registry, Token(index)) {
+            return tracing::debug!(%error, "a socket cannot be watched");
         }
+        let ticket = Arc::new(Ticket::new(Arc::clone(self.attendance.inbox()), index));
+        let seat = Box::new(Seat {
+            waker: Arc::clone(&ticket).into(),
+            client,
+            ticket,
+        });
+        match self.free.pop() {
+            Some(index) => self.clients[index] = Some(seat),
+            None => self.clients.push(Some(seat)),
+        }
+        self.woken.push_back(index);
     }
 
     /// The next client's turn.
@@ -157,27 +150,27 @@ impl Future for Shard {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        this.inbox.take(&mut this.arrived, &mut this.woken, cx);
-        this.welcome();
+        let inbox = this.attendance.inbox();
+        inbox.take(&mut this.arrived, &mut this.woken, cx);
+        for _ in 0..TURNS {
+            let Some(client) = this.arrived.pop_front() else {
+                break;
+            };
+            this.welcome(client);
+        }
         if let Poll::Ready(Err(error)) = this.watch(cx) {
             tracing::error!(%error, "sockets cannot be watched any more");
             return Poll::Ready(());
         }
         for _ in 0..TURNS {
             let Some(index) = this.woken.pop_front() else {
-                return Poll::Pending;
+                break;
             };
             this.serve(index);
         }
-        if !this.woken.is_empty() {
+        if !this.woken.is_empty() || !this.arrived.is_empty() {
             cx.waker().wake_by_ref();
         }
         Poll::Pending
-    }
-}
-
-impl Drop for Shard {
-    fn drop(&mut self) {
-        self.inbox.close();
     }
 }
