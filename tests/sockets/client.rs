@@ -8,6 +8,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use crate::server::soon;
+
 pub(crate) const GET: &str = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
 pub(crate) const HELLO: &str = "GET /hello HTTP/1.1\r\nhost: a\r\n\r\n";
 
@@ -148,7 +150,7 @@ impl Client {
     }
 
     async fn fill(&mut self) -> Option<Ending> {
-        match self.io.read_buf(&mut self.unread).await {
+        match soon(self.io.read_buf(&mut self.unread)).await {
             Ok(0) => Some(Ending::Closed),
             Ok(_) => None,
             Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Some(Ending::Reset),

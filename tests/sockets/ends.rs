@@ -14,7 +14,7 @@ use tokio::time::{Instant, advance};
 
 use crate::{
     client::{Client, Ending},
-    server::{Site, Still, WAYS, Way, finished, tasks},
+    server::{Site, Still, WAYS, Way, finished, soon, tasks},
 };
 
 /// Closes the client's side with nothing unread.
@@ -57,10 +57,10 @@ async fn what_is_complete_ends_with_its_last_chunk() {
         let (body, ending) = client.rest().await;
         assert_eq!(body, format!(":\n\nid: {cursor}\ndata: done\n\n"));
         assert_eq!(ending, Ending::Last, "{way:?}");
-        assert_eq!(site.ends.recv().await, Some(End::Finished));
+        assert_eq!(soon(site.ends.recv()).await, Some(End::Finished));
         let sent = body.len() as u64;
         assert_eq!(
-            site.exits.recv().await,
+            soon(site.exits.recv()).await,
             Some((Exit::Served, sent)),
             "{way:?}"
         );
@@ -78,8 +78,12 @@ async fn a_client_that_leaves_is_noticed_at_once() {
         client.until(":\n\n").await;
         assert_eq!(feed.stats().subscribers, 1);
         drop(client);
-        assert_eq!(site.ends.recv().await, Some(End::PeerLeft), "{way:?}");
-        assert_eq!(site.exits.recv().await, Some((Exit::Left, 3)), "{way:?}");
+        assert_eq!(soon(site.ends.recv()).await, Some(End::PeerLeft), "{way:?}");
+        assert_eq!(
+            soon(site.exits.recv()).await,
+            Some((Exit::Left, 3)),
+            "{way:?}"
+        );
         assert_eq!(feed.stats().subscribers, 0);
         finished(site.end()).await;
     }
@@ -105,7 +109,7 @@ async fn a_drain_ends_each_stream_as_it_says_and_closes_its_connection() {
             (body.as_str(), ending),
             (":\n\ndata: bye\n\n", Ending::Last)
         );
-        assert_eq!(ends.recv().await, Some(End::Drained), "{way:?}");
+        assert_eq!(soon(ends.recv()).await, Some(End::Drained), "{way:?}");
         assert_eq!(
             client.closed().await,
             (Vec::new(), Ending::Closed),
@@ -136,8 +140,12 @@ async fn what_does_not_drain_is_cut_off_at_the_end_of_the_grace() {
         drop(still);
         let (_, ending) = client.rest().await;
         assert_eq!(ending, Ending::Closed, "{way:?}");
-        assert_eq!(ends.recv().await, Some(End::Deadline), "{way:?}");
-        assert_eq!(exits.recv().await.unwrap().0, Exit::Shutdown, "{way:?}");
+        assert_eq!(soon(ends.recv()).await, Some(End::Deadline), "{way:?}");
+        assert_eq!(
+            soon(exits.recv()).await.unwrap().0,
+            Exit::Shutdown,
+            "{way:?}"
+        );
         finished(serving).await;
     }
 }
@@ -163,8 +171,12 @@ async fn what_fails_does_not_look_complete() {
             let mut client = Client::send(site.address, request).await;
             let (body, ended) = client.rest().await;
             assert_eq!((body.as_str(), ended), (":\n\n", ending), "{way:?}");
-            assert_eq!(site.ends.recv().await, Some(End::Failed), "{way:?}");
-            assert_eq!(site.exits.recv().await, Some((Exit::Aborted, 3)), "{way:?}");
+            assert_eq!(soon(site.ends.recv()).await, Some(End::Failed), "{way:?}");
+            assert_eq!(
+                soon(site.exits.recv()).await,
+                Some((Exit::Aborted, 3)),
+                "{way:?}"
+            );
             finished(site.end()).await;
         }
     }
@@ -190,7 +202,7 @@ async fn a_response_of_http_1_0_goes_on_until_its_connection_ends() {
         let (body, ending) = client.rest().await;
         assert!(body.ends_with("data: two\n\n"), "{body}");
         assert_eq!(ending, Ending::Closed, "{way:?}");
-        assert_eq!(site.exits.recv().await.unwrap().0, Exit::Served);
+        assert_eq!(soon(site.exits.recv()).await.unwrap().0, Exit::Served);
         finished(site.end()).await;
     }
 }
@@ -214,7 +226,7 @@ async fn comments_are_sent_in_silences_and_old_age_is_an_end() {
         advance(Duration::from_secs(18)).await;
         let (_, ending) = client.rest().await;
         assert_eq!(ending, Ending::Last, "{way:?}");
-        assert_eq!(site.ends.recv().await, Some(End::TooOld), "{way:?}");
+        assert_eq!(soon(site.ends.recv()).await, Some(End::TooOld), "{way:?}");
         finished(site.end()).await;
     }
 }
@@ -232,7 +244,7 @@ async fn who_is_revoked_is_given_nothing_more() {
         assert_eq!(feed.revoke(|name: &&str| *name == "ann"), 1);
         feed.publish(Event::data("secret"));
         assert_eq!(client.rest().await, (":\n\n".to_owned(), Ending::Last));
-        assert_eq!(site.ends.recv().await, Some(End::Revoked), "{way:?}");
+        assert_eq!(soon(site.ends.recv()).await, Some(End::Revoked), "{way:?}");
         finished(site.end()).await;
     }
 }

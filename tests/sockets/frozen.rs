@@ -14,7 +14,7 @@ use tokio::{io::AsyncWriteExt, time::advance};
 
 use crate::{
     client::{Client, Ending, HELLO},
-    server::{Site, Still, WAYS, Way, finished},
+    server::{Site, Still, WAYS, Way, finished, soon},
 };
 
 /// More than a socket takes.
@@ -98,8 +98,12 @@ async fn one_that_takes_nothing_for_as_long_as_it_may_is_cut_off() {
             feed.publish(Event::data("still"));
             other.until("data: still\n\n").await;
         }
-        assert_eq!(site.ends.recv().await, Some(End::Stalled), "{way:?}");
-        assert_eq!(site.exits.recv().await.unwrap().0, Exit::Aborted, "{way:?}");
+        assert_eq!(soon(site.ends.recv()).await, Some(End::Stalled), "{way:?}");
+        assert_eq!(
+            soon(site.exits.recv()).await.unwrap().0,
+            Exit::Aborted,
+            "{way:?}"
+        );
         assert_eq!(feed.stats().subscribers, 1);
         let (body, ending) = frozen.rest().await;
         assert_ne!(ending, Ending::Last, "{way:?}");
@@ -143,7 +147,7 @@ async fn one_for_which_the_log_keeps_too_little_is_told_or_ended() {
             feed.finish(Event::data("end"));
             let (body, ending) = frozen.rest().await;
             assert_eq!(ending, Ending::Last, "{way:?}");
-            let end = site.ends.recv().await;
+            let end = soon(site.ends.recv()).await;
             if lag == Lag::Resume {
                 assert_eq!(end, Some(End::Lagged), "{way:?}");
                 assert!(!body.contains("event: gap"));

@@ -1,6 +1,10 @@
 //! A server whose clients follow a feed over TCP.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Condvar, Mutex},
+    time::Duration,
+};
 
 use peristyle::{
     End, handler,
@@ -11,6 +15,7 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
     task::JoinSet,
+    time::timeout,
 };
 
 /// Which way the events go.
@@ -77,7 +82,7 @@ impl Site {
 }
 
 pub(crate) async fn finished(mut serving: JoinSet<()>) {
-    serving.join_next().await.unwrap().unwrap();
+    soon(serving.join_next()).await.unwrap().unwrap();
 }
 
 /// How many tasks there are on this runtime.
@@ -85,15 +90,36 @@ pub(crate) fn tasks() -> usize {
     Handle::current().metrics().num_alive_tasks()
 }
 
-/// While it is there, a paused clock is moved by the test alone, not by a runtime that waits for sockets.
-pub(crate) struct Still(#[expect(dead_code, reason = "it is dropped")] oneshot::Sender<()>);
+/// Far more than any test needs, by a clock that stands still: a test that hangs fails instead.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    timeout(LONGEST, future).await.expect("it happens soon")
+}
+
+/// While it is there, a paused clock is moved by the test alone, not by a runtime that waits for sockets. After a minute the clock
+/// is let go, so that whoever waits for ever comes to the end of the [longest](soon) time.
+pub(crate) struct Still(Arc<(Mutex<bool>, Condvar)>);
 
 impl Still {
     pub(crate) fn stand() -> Self {
-        let (moves, stands) = oneshot::channel::<()>();
-        let busy = move || drop(stands.blocking_recv());
-        // The runtime waits for it at its end.
-        drop(tokio::task::spawn_blocking(busy));
+        let moves = Arc::<(Mutex<bool>, Condvar)>::default();
+        let shared = Arc::clone(&moves);
+        // A runtime whose threads for blocking work are busy does not move the clock. It waits for them at its end.
+        drop(tokio::task::spawn_blocking(move || {
+            let (moves, told) = &*shared;
+            let stands = moves.lock().unwrap();
+            let minute = Duration::from_secs(60);
+            drop(told.wait_timeout_while(stands, minute, |moves| !*moves));
+        }));
         Self(moves)
+    }
+}
+
+impl Drop for Still {
+    fn drop(&mut self) {
+        let (moves, told) = &*self.0;
+        *moves.lock().unwrap() = true;
+        told.notify_one();
     }
 }
