@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     sync::{Arc, Condvar, Mutex},
+    thread::panicking,
     time::Duration,
 };
 
@@ -98,28 +99,41 @@ pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
 }
 
 /// While it is there, a paused clock is moved by the test alone, not by a runtime that waits for sockets. After a minute the clock
-/// is let go, so that whoever waits for ever comes to the end of the [longest](soon) time.
-pub(crate) struct Still(Arc<(Mutex<bool>, Condvar)>);
+/// is let go, so that whoever waits for ever comes to the end of the [longest](soon) time, and the test has failed.
+pub(crate) struct Still(Arc<(Mutex<Hold>, Condvar)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Hold {
+    #[default]
+    Stands,
+    Moves,
+    LetGo,
+}
 
 impl Still {
     pub(crate) fn stand() -> Self {
-        let moves = Arc::<(Mutex<bool>, Condvar)>::default();
-        let shared = Arc::clone(&moves);
+        let hold = Arc::<(Mutex<Hold>, Condvar)>::default();
+        let shared = Arc::clone(&hold);
         // A runtime whose threads for blocking work are busy does not move the clock. It waits for them at its end.
         drop(tokio::task::spawn_blocking(move || {
-            let (moves, told) = &*shared;
-            let stands = moves.lock().unwrap();
+            let (hold, told) = &*shared;
+            let stands = |hold: &mut Hold| *hold == Hold::Stands;
             let minute = Duration::from_secs(60);
-            drop(told.wait_timeout_while(stands, minute, |moves| !*moves));
+            let waited = told.wait_timeout_while(hold.lock().unwrap(), minute, stands);
+            let (mut hold, waited) = waited.unwrap();
+            if waited.timed_out() {
+                *hold = Hold::LetGo;
+            }
         }));
-        Self(moves)
+        Self(hold)
     }
 }
 
 impl Drop for Still {
     fn drop(&mut self) {
-        let (moves, told) = &*self.0;
-        *moves.lock().unwrap() = true;
+        let (hold, told) = &*self.0;
+        let until_now = std::mem::replace(&mut *hold.lock().unwrap(), Hold::Moves);
         told.notify_one();
+        assert!(until_now == Hold::Stands || panicking(), "it took a minute");
     }
 }

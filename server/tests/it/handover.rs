@@ -232,6 +232,7 @@ async fn a_server_that_ends_asks_the_stream_to_drain_and_waits_for_it() {
     let mut site = Site::start().await;
     let (mut client, mut handover, _) = site.handed(GET).await;
     let mut controlled = site.controls.recv().await.unwrap();
+    client.send("GET /hello HTTP/1.1\r\nhost: a\r\n\r\n").await;
     let serving = site.server.end();
     soon(poll_fn(|cx| controlled.poll_drain(cx))).await;
     assert!(!serving.is_empty());
