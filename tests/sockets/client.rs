@@ -65,7 +65,15 @@ impl Client {
         self.read_head().await;
     }
 
-    async fn read_head(&mut self) {
+    /// Reads this much of the connection, and drops it.
+    pub(crate) async fn pass(&mut self, length: usize) {
+        while self.unread.len() < length {
+            assert_eq!(self.fill().await, None, "after {}", self.unread.len());
+        }
+        self.unread.drain(..length);
+    }
+
+    pub(crate) async fn read_head(&mut self) {
         let end = loop {
             let end = self.unread.windows(4).position(|four| four == b"\r\n\r\n");
             if let Some(end) = end {

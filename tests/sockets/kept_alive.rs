@@ -10,7 +10,7 @@ use tokio::{io::AsyncWriteExt, time::advance};
 
 use crate::{
     client::{Client, Ending, GET, HELLO},
-    server::{Site, Still, WAYS, Way, finished},
+    server::{BIG, Site, Still, WAYS, Way, finished},
 };
 
 const AGE: Duration = Duration::from_secs(5);
@@ -61,6 +61,24 @@ async fn requests_that_came_with_the_first_and_during_its_response_are_answered_
             client.next_whole("hello").await;
             assert!(client.head.starts_with("HTTP/1.1 200 OK\r\n"), "{way:?}");
         }
+        finished(site.end()).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_that_waits_behind_another_is_handed_over_when_its_head_is_out() {
+    for way in WAYS {
+        let _still = Still::stand();
+        let feed = Feed::new();
+        let site = site(way, &feed).await;
+        let big = "GET /big HTTP/1.1\r\nhost: a\r\n\r\n";
+        let mut client = Client::send(site.address, &[big, GET].concat()).await;
+        client.pass(BIG).await;
+        client.read_head().await;
+        assert!(client.head.starts_with("HTTP/1.1 200 OK\r\n"), "{way:?}");
+        client.until(":\n\n").await;
+        feed.publish(Event::data("after"));
+        client.until("data: after\n\n").await;
         finished(site.end()).await;
     }
 }

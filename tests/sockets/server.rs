@@ -19,6 +19,9 @@ use tokio::{
     time::timeout,
 };
 
+/// The length of what is at `/big`: more than a socket takes.
+pub(crate) const BIG: usize = 16 << 20;
+
 /// Which way the events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
@@ -39,7 +42,7 @@ pub(crate) struct Site {
 }
 
 impl Site {
-    /// Answers every GET of `/` with such a stream, and that of `/hello` with a few words.
+    /// Answers every GET of `/` with such a stream, that of `/hello` with a word, and that of `/big` with many.
     pub(crate) async fn start(
         way: Way,
         stream: impl Fn() -> EventStream<Following> + Send + Sync + 'static,
@@ -53,7 +56,9 @@ impl Site {
             stream.into_response()
         });
         let routes = Routes::new().get("/", answer);
-        let routes = routes.get("/hello", handler(|_: &mut Context| "hello"));
+        let routes = routes
+            .get("/hello", handler(|_: &mut Context| "hello"))
+            .get("/big", handler(|_: &mut Context| "x".repeat(BIG)));
         let mut server = Server::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         if way == Way::Connection {
             server = server.decline_socket_offers();
