@@ -140,13 +140,10 @@ where
 pub(crate) async fn resume(socket: TcpStream, unread: Vec<u8>, service: Service, held: Held) {
     let limits = &service.limits;
     let patience = Patience::kept_alive(limits.head_timeout, limits.keep_alive_timeout);
-    match Stream::given_back(socket) {
-        Ok(io) => {
-            let peer = io.peer();
-            let seat = Seat { peer, held };
-            go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await;
-        }
-        Err(error) => tracing::debug!(%error, "connection failed"),
+    if let Some(io) = Stream::given_back(socket) {
+        let peer = io.peer();
+        let seat = Seat { peer, held };
+        go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await;
     }
 }
 

@@ -111,26 +111,19 @@ async fn close(socket: TcpStream, unread: Vec<u8>, limit: Duration, held: Held) 
     let _held = held;
     let activity = Activity::of_connection(Protocol::Http1);
     activity.set_unread(!unread.is_empty());
-    match Stream::given_back(socket) {
-        Ok(io) => {
-            // A client that is not there any more has lost nothing.
-            let _gone = Wire::new(io, Bytes::new(), activity, limit)
-                .shutdown()
-                .await;
-        }
-        Err(error) => tracing::debug!(%error, "connection failed"),
+    if let Some(io) = Stream::given_back(socket) {
+        let mut wire = Wire::new(io, Bytes::new(), activity, limit);
+        // A client that is not there any more has lost nothing.
+        let _gone = wire.shutdown().await;
     }
 }
 
 /// Resets a connection that has come back to the server, once all that was written has left, or `limit` has passed.
 async fn reset(socket: TcpStream, limit: Duration, held: Held) {
     let _held = held;
-    match Stream::given_back(socket) {
-        Ok(io) => {
-            let _late = timeout(limit, io.sent()).await;
-            io.reset();
-        }
-        Err(error) => tracing::debug!(%error, "connection failed"),
+    if let Some(io) = Stream::given_back(socket) {
+        let _late = timeout(limit, io.sent()).await;
+        io.reset();
     }
 }
 

@@ -78,9 +78,7 @@ async fn a_body_that_was_wrapped_is_sent_as_its_wrapper_says() {
 async fn a_server_that_declines_keeps_the_connection() {
     let _still = Still::stand();
     let feed = Feed::new();
-    let follow = feed.clone();
-    let stream = move || follow.follow(Follow::live()).unwrap();
-    let site = Site::start(Way::Connection, stream).await;
+    let site = Site::live(Way::Connection, &feed).await;
     let before = tasks();
     let mut clients = Vec::new();
     for _ in 0..5 {

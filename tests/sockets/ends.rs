@@ -17,17 +17,11 @@ use crate::{
     server::{Site, Still, WAYS, Way, finished, soon, tasks},
 };
 
-/// Closes the client's side with nothing unread.
-async fn site(way: Way, feed: &Feed) -> Site {
-    let feed = feed.clone();
-    Site::start(way, move || feed.follow(Follow::live()).unwrap()).await
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_follower_has_no_task_of_its_own() {
     let _still = Still::stand();
     let feed = Feed::new();
-    let site = site(Way::Socket, &feed).await;
+    let site = Site::live(Way::Socket, &feed).await;
     let before = tasks();
     let mut clients = Vec::new();
     for _ in 0..50 {
@@ -50,7 +44,7 @@ async fn what_is_complete_ends_with_its_last_chunk() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let mut site = site(way, &feed).await;
+        let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         let cursor = feed.finish(Event::data("done"));
@@ -73,7 +67,7 @@ async fn a_client_that_leaves_is_noticed_at_once() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let mut site = site(way, &feed).await;
+        let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         assert_eq!(feed.stats().subscribers, 1);
@@ -187,7 +181,7 @@ async fn a_response_of_http_1_0_goes_on_until_its_connection_ends() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let mut site = site(way, &feed).await;
+        let mut site = Site::live(way, &feed).await;
         let request = "GET / HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\n\r\n";
         let mut client = Client::send(site.address, request).await;
         assert!(

@@ -9,10 +9,7 @@ use std::{
     task::Poll,
 };
 
-use peristyle::sse::{
-    Event,
-    feed::{Feed, Follow},
-};
+use peristyle::sse::{Event, feed::Feed};
 use tokio::task::JoinSet;
 
 use crate::{
@@ -44,9 +41,7 @@ const TURNS: usize = 32;
 async fn others_have_their_turn_while_an_event_goes_to_many() {
     let _still = Still::stand();
     let feed = Feed::new();
-    let follow = feed.clone();
-    let stream = move || follow.follow(Follow::live()).unwrap();
-    let site = Site::start(Way::Socket, stream).await;
+    let site = Site::live(Way::Socket, &feed).await;
     let mut clients = Vec::new();
     for _ in 0..FOLLOWERS {
         let mut client = Client::get(site.address).await;

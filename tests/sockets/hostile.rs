@@ -2,22 +2,14 @@
 
 use peristyle::{
     End,
-    sse::{
-        Event,
-        feed::{Feed, Follow},
-    },
+    sse::{Event, feed::Feed},
 };
 use tokio::io::AsyncWriteExt;
 
 use crate::{
     client::{Client, Ending},
-    server::{Site, Still, WAYS, Way, finished, soon},
+    server::{Site, Still, WAYS, finished, soon},
 };
-
-async fn site(way: Way, feed: &Feed) -> Site {
-    let feed = feed.clone();
-    Site::start(way, move || feed.follow(Follow::live()).unwrap()).await
-}
 
 /// Sends for as long as the system takes it. Returns how much that was.
 async fn flood(client: &Client) -> usize {
@@ -42,7 +34,7 @@ async fn what_a_follower_sends_is_not_read_without_end_and_does_not_disturb_its_
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let site = site(way, &feed).await;
+        let site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         let sent = flood(&client).await;
@@ -71,7 +63,7 @@ async fn a_malformed_request_after_a_response_is_refused() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let site = site(way, &feed).await;
+        let site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         client
@@ -98,7 +90,7 @@ async fn a_client_that_sends_no_more_has_left() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
-        let mut site = site(way, &feed).await;
+        let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         client.io.shutdown().await.unwrap();
@@ -112,7 +104,7 @@ async fn a_client_that_resets_its_connection_in_the_middle_of_a_write_is_gone() 
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::builder().max_bytes(64 << 20).build();
-        let mut site = site(way, &feed).await;
+        let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         feed.publish(Event::data(&"x".repeat(16 << 20)));

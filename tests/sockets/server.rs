@@ -10,7 +10,10 @@ use std::{
 use peristyle::{
     End, handler,
     server::{Context, Exit, Routes, Server},
-    sse::{EventStream, feed::Following},
+    sse::{
+        EventStream,
+        feed::{Feed, Follow, Following},
+    },
 };
 use tokio::{
     runtime::Handle,
@@ -78,6 +81,12 @@ impl Site {
             end,
             serving,
         }
+    }
+
+    /// Answers every GET of `/` with what this feed is given from then on.
+    pub(crate) async fn live(way: Way, feed: &Feed) -> Self {
+        let feed = feed.clone();
+        Self::start(way, move || feed.follow(Follow::live()).unwrap()).await
     }
 
     /// Tells the server to end. What it returns is to be [awaited](finished).

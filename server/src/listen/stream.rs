@@ -29,9 +29,11 @@ pub(crate) enum Stream {
 }
 
 impl Stream {
-    /// A socket that was [handed over](Link::hand_over), with the options that it had.
-    pub(crate) fn given_back(socket: std::net::TcpStream) -> io::Result<Self> {
-        TcpStream::from_std(socket).map(Self::Tcp)
+    /// A socket that was [handed over](Link::hand_over), with the options that it had. `None` when the runtime does not take it.
+    pub(crate) fn given_back(socket: std::net::TcpStream) -> Option<Self> {
+        let registered = TcpStream::from_std(socket);
+        let failed = |error: &io::Error| tracing::debug!(%error, "connection failed");
+        registered.inspect_err(failed).ok().map(Self::Tcp)
     }
 
     /// The client's end.

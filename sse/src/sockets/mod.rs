@@ -13,12 +13,9 @@ mod shard;
 mod source;
 mod unsent;
 
-use std::{
-    num::NonZeroUsize,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use peristyle_core::handover::{Handover, OverSocket, SocketHost, SocketOffer};
@@ -49,9 +46,9 @@ struct Shards {
 impl Shards {
     /// One for each thread that can run one.
     fn new() -> Self {
-        let threads = Handle::try_current().map(|runtime| runtime.metrics().num_workers());
-        let threads = threads.ok().and_then(NonZeroUsize::new);
-        let inboxes = (0..threads.map_or(1, NonZeroUsize::get)).map(|_| Arc::default());
+        let runtime = Handle::try_current();
+        let threads = runtime.map_or(1, |runtime| runtime.metrics().num_workers());
+        let inboxes = (0..threads).map(|_| Arc::default());
         Self {
             inboxes: inboxes.collect(),
             next: AtomicUsize::new(0),
