@@ -230,6 +230,26 @@ impl<S> EventBody<S> {
             .min_by_key(|limit| limit.0);
     }
 
+    /// Its source, if all that it has to say next is what the source gives, as it is, or an end.
+    pub(crate) fn rests(&self) -> Option<&S> {
+        let source = self.source.as_ref()?;
+        let extras = self.extras.as_ref();
+        let retries = extras.is_some_and(|extras| extras.retry.is_some());
+        (self.opened && !retries).then_some(source)
+    }
+
+    /// Events of the source were sent by others, the last of them then.
+    pub(crate) fn went_on(self: Pin<&mut Self>, at: Instant) {
+        if let Some(pulse) = self.project().pulse {
+            pulse.put_off_from(at);
+        }
+    }
+
+    /// `None` once the stream has ended.
+    pub(crate) fn source(self: Pin<&mut Self>) -> Option<Pin<&mut S>> {
+        self.project().source.as_pin_mut()
+    }
+
     fn restart_pulse(self: Pin<&mut Self>) {
         if let Some(pulse) = self.project().pulse {
             pulse.restart();
@@ -249,7 +269,7 @@ impl<S> EventBody<S> {
     }
 
     /// Looks at the clock where there is a limit only.
-    fn past_limit(&self, now: impl FnOnce() -> Instant) -> Option<End> {
+    pub(crate) fn past_limit(&self, now: impl FnOnce() -> Instant) -> Option<End> {
         let (at, why) = self.limit?;
         (at <= now()).then_some(why)
     }

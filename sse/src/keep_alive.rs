@@ -82,6 +82,7 @@ impl Default for KeepAlive {
 #[derive(Debug)]
 pub(crate) struct Pulse {
     period: Duration,
+    /// What it draws next is the length of this silence.
     rng: Rng,
     due: Due,
 }
@@ -100,26 +101,32 @@ impl Pulse {
         self.due = Due::Unknown;
     }
 
-    /// The silence begins.
-    pub(crate) fn restart(&mut self) -> Option<Instant> {
-        let at = Instant::now().checked_add(self.silence());
+    /// An event was sent then. Returns when the comment is due.
+    pub(crate) fn put_off_from(&mut self, at: Instant) -> Option<Instant> {
+        let at = at.checked_add(self.silence());
         self.due = Due::At(at);
         at
+    }
+
+    /// A comment was sent: the next silence begins.
+    pub(crate) fn restart(&mut self) {
+        self.rng.u64(..);
+        self.put_off_from(Instant::now());
     }
 
     /// Asked for when there is nothing to send.
     pub(crate) fn due(&mut self) -> Option<Instant> {
         match self.due {
             Due::At(at) => at,
-            Due::Unknown => self.restart(),
+            Due::Unknown => self.put_off_from(Instant::now()),
         }
     }
 
-    fn silence(&mut self) -> Duration {
+    fn silence(&self) -> Duration {
         let fifth = self.period / 5;
         let most =
             u64::try_from(fifth.as_nanos()).map_or(u64::MAX, |fifth| fifth.saturating_mul(2));
-        let random = Duration::from_nanos(self.rng.u64(..=most));
+        let random = Duration::from_nanos(self.rng.clone().u64(..=most));
         self.period.saturating_sub(fifth).saturating_add(random)
     }
 }

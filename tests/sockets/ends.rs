@@ -44,6 +44,7 @@ async fn what_is_complete_ends_with_its_last_chunk() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
@@ -67,10 +68,11 @@ async fn a_client_that_leaves_is_noticed_at_once() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let others = way.others(&feed);
         let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
-        assert_eq!(feed.stats().subscribers, 1);
+        assert_eq!(feed.stats().subscribers, 1 + others.len());
         drop(client);
         assert_eq!(soon(site.ends.recv()).await, Some(End::PeerLeft), "{way:?}");
         assert_eq!(
@@ -78,7 +80,7 @@ async fn a_client_that_leaves_is_noticed_at_once() {
             Some((Exit::Left, 3)),
             "{way:?}"
         );
-        assert_eq!(feed.stats().subscribers, 0);
+        assert_eq!(feed.stats().subscribers, others.len());
         finished(site.end()).await;
     }
 }
@@ -88,6 +90,7 @@ async fn a_drain_ends_each_stream_as_it_says_and_closes_its_connection() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let follow = feed.clone();
         let mut site = Site::start(way, move || {
             let stream = follow.follow(Follow::live()).unwrap();
@@ -118,6 +121,7 @@ async fn what_does_not_drain_is_cut_off_at_the_end_of_the_grace() {
     for way in WAYS {
         let still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let follow = feed.clone();
         let mut site = Site::start(way, move || {
             let stream = follow.follow(Follow::live()).unwrap();
@@ -153,6 +157,7 @@ async fn what_fails_does_not_look_complete() {
             ("GET / HTTP/1.0\r\nhost: a\r\n\r\n", Ending::Reset),
         ] {
             let feed = Feed::builder().max_events(1).build();
+            let _others = way.others(&feed);
             for text in ["gone", "kept"] {
                 feed.publish(Event::data(text));
             }
@@ -181,6 +186,7 @@ async fn a_response_of_http_1_0_goes_on_until_its_connection_ends() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let mut site = Site::live(way, &feed).await;
         let request = "GET / HTTP/1.0\r\nhost: a\r\nconnection: keep-alive\r\n\r\n";
         let mut client = Client::send(site.address, request).await;
@@ -206,6 +212,7 @@ async fn comments_are_sent_in_silences_and_old_age_is_an_end() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let follow = feed.clone();
         let mut site = Site::start(way, move || {
             let stream = follow.follow(Follow::live()).unwrap();
@@ -230,6 +237,7 @@ async fn who_is_revoked_is_given_nothing_more() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let follow = feed.clone();
         let stream = move || follow.follow(Follow::live().principal("ann")).unwrap();
         let mut site = Site::start(way, stream).await;

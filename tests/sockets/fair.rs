@@ -20,7 +20,7 @@ use crate::{
 const FOLLOWERS: usize = 200;
 
 /// Goes behind all who are waiting for their turn, and not, as tokio's `yield_now` does, behind all that they wake.
-async fn next_turn() {
+pub(crate) async fn next_turn() {
     let mut turned = false;
     poll_fn(|cx| {
         if std::mem::replace(&mut turned, true) {

@@ -34,6 +34,7 @@ async fn what_a_follower_sends_is_not_read_without_end_and_does_not_disturb_its_
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
@@ -63,6 +64,7 @@ async fn a_malformed_request_after_a_response_is_refused() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
@@ -90,6 +92,7 @@ async fn a_client_that_sends_no_more_has_left() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
@@ -104,6 +107,7 @@ async fn a_client_that_resets_its_connection_in_the_middle_of_a_write_is_gone() 
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::builder().max_bytes(64 << 20).build();
+        let others = way.others(&feed);
         let mut site = Site::live(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
@@ -112,7 +116,7 @@ async fn a_client_that_resets_its_connection_in_the_middle_of_a_write_is_gone() 
         client.io.set_zero_linger().unwrap();
         drop(client);
         assert_eq!(soon(site.ends.recv()).await, Some(End::PeerLeft), "{way:?}");
-        assert_eq!(feed.stats().subscribers, 0);
+        assert_eq!(feed.stats().subscribers, others.len());
         finished(site.end()).await;
     }
 }

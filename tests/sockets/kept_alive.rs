@@ -32,6 +32,7 @@ async fn the_next_requests_are_answered_on_the_same_connection() {
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let site = site(way, &feed).await;
         let mut client = Client::get(site.address).await;
         for _ in 0..3 {
@@ -52,7 +53,9 @@ async fn the_next_requests_are_answered_on_the_same_connection() {
 async fn requests_that_came_with_the_first_and_during_its_response_are_answered_after_it() {
     for way in WAYS {
         let _still = Still::stand();
-        let site = site(way, &Feed::new()).await;
+        let feed = Feed::new();
+        let _others = way.others(&feed);
+        let site = site(way, &feed).await;
         let mut client = Client::send(site.address, &[GET, HELLO].concat()).await;
         client.until(":\n\n").await;
         client.io.write_all(HELLO.as_bytes()).await.unwrap();
@@ -70,6 +73,7 @@ async fn a_response_that_waits_behind_another_is_handed_over_when_its_head_is_ou
     for way in WAYS {
         let _still = Still::stand();
         let feed = Feed::new();
+        let _others = way.others(&feed);
         let site = site(way, &feed).await;
         let big = "GET /big HTTP/1.1\r\nhost: a\r\n\r\n";
         let mut client = Client::send(site.address, &[big, GET].concat()).await;
@@ -87,7 +91,9 @@ async fn a_response_that_waits_behind_another_is_handed_over_when_its_head_is_ou
 async fn a_request_that_comes_in_two_halves_around_the_end_is_answered() {
     for way in WAYS {
         let _still = Still::stand();
-        let site = site(way, &Feed::new()).await;
+        let feed = Feed::new();
+        let _others = way.others(&feed);
+        let site = site(way, &feed).await;
         let (first, second) = HELLO.split_at(20);
         let mut client = Client::send(site.address, &[GET, first].concat()).await;
         client.until(":\n\n").await;
@@ -103,7 +109,9 @@ async fn a_request_that_comes_in_two_halves_around_the_end_is_answered() {
 async fn a_connection_is_closed_after_its_response_if_the_client_said_so() {
     for way in WAYS {
         let _still = Still::stand();
-        let site = site(way, &Feed::new()).await;
+        let feed = Feed::new();
+        let _others = way.others(&feed);
+        let site = site(way, &feed).await;
         let request = "GET / HTTP/1.1\r\nhost: a\r\nconnection: x, Close\r\n\r\n";
         let mut client = Client::send(site.address, request).await;
         assert!(
@@ -126,7 +134,9 @@ async fn a_connection_is_closed_after_its_response_if_the_client_said_so() {
 async fn a_connection_without_another_request_is_closed_in_time() {
     for way in WAYS {
         let _still = Still::stand();
-        let site = site(way, &Feed::new()).await;
+        let feed = Feed::new();
+        let _others = way.others(&feed);
+        let site = site(way, &feed).await;
         let mut client = Client::get(site.address).await;
         client.until(":\n\n").await;
         ended(&mut client).await;

@@ -14,3 +14,4 @@ mod kept_alive;
 mod memory;
 mod same;
 mod server;
+mod together;

@@ -12,7 +12,7 @@ use peristyle::{
     server::{Context, Exit, Routes, Server},
     sse::{
         EventStream,
-        feed::{Feed, Follow, Following},
+        feed::{Feed, Follow, Following, Subscription},
     },
 };
 use tokio::{
@@ -28,11 +28,26 @@ pub(crate) const BIG: usize = 16 << 20;
 /// Which way the events go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Way {
+    /// To each socket by itself.
     Socket,
+    /// To the sockets of all that wait for the same.
+    Together,
     Connection,
 }
 
-pub(crate) const WAYS: [Way; 2] = [Way::Socket, Way::Connection];
+pub(crate) const WAYS: [Way; 3] = [Way::Socket, Way::Together, Way::Connection];
+
+/// With so many others, what waits for the same event is written the same.
+const OTHERS: usize = 8;
+
+impl Way {
+    /// Who follows the feed as well, so that it goes this way.
+    pub(crate) fn others(self, feed: &Feed) -> Vec<Subscription> {
+        let others = if self == Self::Together { OTHERS } else { 0 };
+        let others = (0..others).map(|_| feed.subscribe(Follow::live()));
+        others.collect()
+    }
+}
 
 pub(crate) struct Site {
     pub(crate) address: SocketAddr,

@@ -65,6 +65,16 @@ impl Deliveries {
         settled.then(|| self.subscription.cursor())
     }
 
+    /// See [`Following`](super::Following).
+    pub(super) fn plain(&self) -> Option<&Subscription> {
+        let plain = self.chain.is_none() && self.next.is_none() && !self.failed;
+        (plain && self.subscription.is_plain()).then_some(&self.subscription)
+    }
+
+    pub(super) fn subscription(&mut self) -> &mut Subscription {
+        &mut self.subscription
+    }
+
     pub(super) fn is_finished(&self) -> bool {
         self.subscription.is_finished()
     }

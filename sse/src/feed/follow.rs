@@ -228,7 +228,7 @@ impl fmt::Debug for Follow {
 /// What happens to a subscriber so slow that the log does not keep what it has yet to get.
 ///
 /// Whatever it is, nobody waits for the subscriber and nothing is kept for it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Lag {
     /// Its stream ends, so that the client comes back and is told of the gap. The default.

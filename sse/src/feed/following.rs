@@ -8,7 +8,7 @@ use std::{
 use futures_core::Stream;
 use peristyle_core::{BoxError, End};
 
-use super::{Deliveries, Delivery};
+use super::{Deliveries, Delivery, Subscription};
 use crate::Event;
 
 /// The events for one client; see [`Feed::follow`](super::Feed::follow).
@@ -23,6 +23,15 @@ impl Following {
 
     pub(super) fn end(&self) -> End {
         self.0.end().unwrap_or(End::Finished)
+    }
+
+    /// Where it stands, if it has nothing to give but what comes next in the log, as it is there.
+    pub(super) fn plain(&self) -> Option<&Subscription> {
+        self.0.plain()
+    }
+
+    pub(super) fn subscription(&mut self) -> &mut Subscription {
+        self.0.subscription()
     }
 
     /// The stream is over, for this reason.

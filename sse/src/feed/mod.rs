@@ -86,6 +86,11 @@ mod encoding;
 mod follow;
 mod following;
 mod gap;
+#[cfg_attr(
+    not(all(unix, not(loom))),
+    expect(dead_code, reason = "for those who write to sockets")
+)]
+mod lead;
 mod log;
 mod memory;
 mod metrics;
@@ -105,6 +110,8 @@ use std::{any::Any, fmt, future::Future, sync::PoisonError};
 use peristyle_core::End;
 use tokio::time::Instant;
 
+#[cfg(all(unix, not(loom)))]
+pub(crate) use self::lead::{Common, Given, Lead, News, Told};
 pub use self::{
     builder::FeedBuilder,
     chain::{Delivering, Publisher},

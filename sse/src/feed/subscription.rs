@@ -32,11 +32,11 @@ use crate::{Event, alarm::Alarm, event::Unstamped, waker::Identity};
 /// [`Lag::Resume`]: super::Lag::Resume
 #[must_use = "it does nothing unless it is polled"]
 pub struct Subscription {
-    shared: Arc<Shared>,
-    place: Place,
+    pub(super) shared: Arc<Shared>,
+    pub(super) place: Place,
     first: Option<Box<Event>>,
-    /// Taken from the log, and not yet given out.
-    rest: vec::IntoIter<Published>,
+    /// Taken from the log, and not yet given out; nearly always nothing.
+    rest: Option<Box<vec::IntoIter<Published>>>,
     /// Of what was given out last.
     cursor: Option<Cursor>,
     /// There was nothing more the last time, so that the next may have to wait.
@@ -64,7 +64,7 @@ impl Subscription {
             place: shared.enter(follow),
             shared: Arc::clone(shared),
             first,
-            rest: Vec::new().into_iter(),
+            rest: None,
             cursor: None,
             waits: false,
             armed: None,
@@ -102,6 +102,19 @@ impl Subscription {
     pub(super) fn is_finished(&self) -> bool {
         let nothing = self.place.gap.is_none() && self.first.is_none();
         nothing && self.shared.lock().is_finished(&self.place)
+    }
+
+    /// Whether it has nothing to give but what comes next in the log, as it is there.
+    pub(super) fn is_plain(&self) -> bool {
+        let given = self.first.is_none() && self.rest.is_none() && self.place.gap.is_none();
+        given && self.filter.is_none() && self.expires.is_none() && self.end.is_none()
+    }
+
+    /// Somebody else gave out what there was up to this cursor.
+    pub(super) fn went_on(&mut self, cursor: Cursor) {
+        self.cursor = Some(cursor);
+        self.armed = None;
+        self.waits = true;
     }
 
     /// Leaves out what has been published so far.
@@ -175,7 +188,7 @@ impl Subscription {
             return Poll::Ready(Some(Delivery::Event(event)));
         }
         for _ in 0..MAX_LOOKS {
-            let delivery = match self.rest.next() {
+            let delivery = match self.take_rest() {
                 Some(event) => Some(Delivery::Event(event)),
                 None => ready!(self.poll_log(cx)),
             };
@@ -190,6 +203,14 @@ impl Subscription {
         }
         cx.waker().wake_by_ref();
         Poll::Pending
+    }
+
+    fn take_rest(&mut self) -> Option<Published> {
+        let event = self.rest.as_mut()?.next();
+        if event.is_none() {
+            self.rest = None;
+        }
+        event
     }
 
     fn asks_for(&self, event: &Published) -> bool {
@@ -244,7 +265,7 @@ impl Subscription {
 
     fn unpack(&mut self, mut batch: Batch) -> Poll<Option<Delivery>> {
         let (first, rest) = batch.take();
-        self.rest = rest;
+        self.rest = (rest.len() > 0).then(|| Box::new(rest));
         self.waits = true;
         let first = first.expect("the log gives no empty batch");
         Poll::Ready(Some(Delivery::Event(first)))
@@ -266,7 +287,7 @@ impl Subscription {
             return;
         }
         self.end = Some(why);
-        self.rest = Vec::new().into_iter();
+        self.rest = None;
         let left = self.shared.lock().leave(self.place.id, why);
         let joined = left.present;
         drop(left);

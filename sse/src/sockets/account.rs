@@ -18,8 +18,8 @@ impl Account {
     }
 
     /// So much of the body goes to the socket.
-    pub(super) fn add(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    pub(super) fn add(&mut self, bytes: u64) {
+        self.bytes += bytes;
     }
 
     /// The client takes nothing, and is given up.

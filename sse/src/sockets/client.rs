@@ -9,17 +9,21 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use mio::{Interest, Registry, Token, event::Event};
 use peristyle_core::handover::{Framing, Handover};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 use super::{
     account::Account,
     inbox::Ticket,
     out::Out,
-    source::{AnyBody, Said, Source},
+    seats::Number,
+    source::{FeedBody, Said, Source},
+    unread::Unread,
     unsent::{Unsent, Written},
 };
+use crate::feed::Following;
 
 /// After how many bytes a client's turn is over, and how many frames: others have theirs.
 const MOST_BYTES: usize = 64 * 1024;
@@ -34,7 +38,7 @@ pub(super) struct Client {
     socket: mio::net::TcpStream,
     account: Account,
     unsent: Unsent,
-    unread: Vec<u8>,
+    unread: Unread,
     framing: Framing,
     failed: bool,
     /// There may be something to be read.
@@ -44,6 +48,19 @@ pub(super) struct Client {
     write_timeout: Duration,
     /// Since the socket takes nothing.
     stall: Option<Pin<Box<Sleep>>>,
+    /// `None` while it goes on by itself.
+    standing: Option<Standing>,
+}
+
+/// A client's place in a cohort.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Standing {
+    pub(super) cohort: Number,
+    pub(super) place: Number,
+    /// What the cohort was written before.
+    pub(super) before: u64,
+    /// Its body ends at a certain time.
+    pub(super) limited: bool,
 }
 
 /// What a client's turn came to.
@@ -60,19 +77,20 @@ pub(super) enum Turn {
 }
 
 impl Client {
-    pub(super) fn new(body: AnyBody, handover: Handover) -> Self {
+    pub(super) fn new(body: FeedBody, handover: Handover) -> Self {
         Self {
             source: Source::new(body, handover.span),
             socket: mio::net::TcpStream::from_std(handover.socket),
             account: Account::new(handover.lease),
             unsent: Unsent::default(),
-            unread: handover.unread,
+            unread: Unread::new(handover.unread),
             framing: handover.framing,
             failed: false,
             readable: true,
             writable: true,
             write_timeout: handover.write_timeout,
             stall: None,
+            standing: None,
         }
     }
 
@@ -99,6 +117,45 @@ impl Client {
         }
     }
 
+    /// What it follows, if it has all that its body has to say and its socket takes more.
+    pub(super) fn rests(&self) -> Option<&Following> {
+        let idle = self.unsent.is_empty() && self.framing == Framing::Chunked;
+        self.source.rests().filter(|_| idle)
+    }
+
+    /// Whether its body ends at a certain time.
+    pub(super) fn is_limited(&self) -> bool {
+        self.source.is_limited()
+    }
+
+    pub(super) fn standing(&mut self) -> &mut Option<Standing> {
+        &mut self.standing
+    }
+
+    /// Writes what its cohort is written. `None` when it is too late for it.
+    pub(super) fn write_page(&mut self, page: &Bytes, now: Instant) -> io::Result<Option<Written>> {
+        let limited = self.standing.is_some_and(|standing| standing.limited);
+        if limited && self.source.is_past_limit(now) {
+            return Ok(None);
+        }
+        let written = self.unsent.begin_page(page, &mut self.socket)?;
+        self.note_written(written);
+        Ok(Some(written))
+    }
+
+    /// What it follows; `None` once that is over.
+    pub(super) fn following(&mut self) -> Option<&mut Following> {
+        self.source.following()
+    }
+
+    /// It has been written so much of what its body would have said, the last of it then.
+    pub(super) fn went_on(&mut self, bytes: u64, at: Option<Instant>) {
+        self.account.add(bytes);
+        if let Some(at) = at {
+            self.source.went_on(at);
+        }
+    }
+
     /// Gives the socket back.
     pub(super) fn over(mut self, registry: &Registry) {
         if let Err(error) = registry.deregister(&mut self.socket) {
@@ -108,7 +165,7 @@ impl Client {
         if self.failed {
             self.account.abort(socket);
         } else {
-            self.account.complete(socket, self.unread);
+            self.account.complete(socket, self.unread.into_bytes());
         }
     }
 
@@ -139,7 +196,7 @@ impl Client {
         while self.unread.len() < MOST_UNREAD {
             match self.socket.read(&mut buffer) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(length) => self.unread.extend_from_slice(&buffer[..length]),
+                Ok(length) => self.unread.push(&buffer[..length]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.readable = false;
                     break;
@@ -172,7 +229,7 @@ impl Client {
                 break;
             }
         }
-        self.account.add(bytes);
+        self.account.add(bytes as u64);
         waits
     }
 

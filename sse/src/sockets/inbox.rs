@@ -10,7 +10,7 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-use super::client::Client;
+use super::{client::Client, seats::Number};
 
 /// Shared by a shard, who gives it clients, and the wakers of its clients.
 #[derive(Default)]
@@ -20,8 +20,8 @@ pub(super) struct Inbox(Mutex<State>);
 struct State {
     /// As many as there are connections at most.
     arrived: Vec<Client>,
-    /// Of each client once at most.
-    woken: Vec<usize>,
+    /// Each once at most.
+    woken: Vec<Whose>,
     /// Of the shard, while it has seen all that is here.
     waker: Option<Waker>,
     /// There is a shard.
@@ -43,7 +43,7 @@ impl Inbox {
     pub(super) fn take(
         &self,
         arrived: &mut VecDeque<Client>,
-        woken: &mut VecDeque<usize>,
+        woken: &mut VecDeque<Whose>,
         cx: &Context<'_>,
     ) {
         let mut state = self.lock();
@@ -88,30 +88,37 @@ fn wake(mut state: MutexGuard<'_, State>) {
     }
 }
 
-/// Wakes one client of a shard.
+/// Whose turn it is, by their numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    Client(Number),
+    Cohort(Number),
+}
+
+/// Wakes one client of a shard, or a cohort of them.
 pub(super) struct Ticket {
     inbox: Arc<Inbox>,
-    index: usize,
+    whose: Whose,
     /// The shard has been told, and has not looked yet.
     queued: AtomicBool,
 }
 
 impl Ticket {
-    /// For a client whose turn is coming anyway.
-    pub(super) fn new(inbox: Arc<Inbox>, index: usize) -> Self {
+    /// For one whose turn is coming anyway.
+    pub(super) fn new(inbox: Arc<Inbox>, whose: Whose) -> Self {
         Self {
             inbox,
-            index,
+            whose,
             queued: AtomicBool::new(true),
         }
     }
 
-    /// The client has its turn.
+    /// Its turn has come.
     pub(super) fn begin(&self) {
         self.queued.store(false, Ordering::Release);
     }
 
-    /// Whether the client is to be put into the queue by who asks.
+    /// Whether it is to be put into the queue by who asks.
     pub(super) fn queue(&self) -> bool {
         !self.queued.swap(true, Ordering::AcqRel)
     }
@@ -125,7 +132,7 @@ impl Wake for Ticket {
     fn wake_by_ref(self: &Arc<Self>) {
         if self.queue() {
             let mut state = self.inbox.lock();
-            state.woken.push(self.index);
+            state.woken.push(self.whose);
             wake(state);
         }
     }
@@ -139,12 +146,11 @@ mod tests {
         time::Duration,
     };
 
-    use bytes::Bytes;
-    use http_body_util::{BodyExt, Empty};
     use peristyle_core::handover::{Framing, Handover, Lease, SocketHost};
     use tracing::Span;
 
     use super::*;
+    use crate::feed::{Feed, Follow};
 
     struct Nothing;
 
@@ -159,7 +165,7 @@ mod tests {
     fn client() -> (Client, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let other = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        let body = Empty::<Bytes>::new().map_err(|never| match never {});
+        let stream = Feed::new().follow(Follow::live()).unwrap();
         let handover = Handover {
             socket: listener.accept().unwrap().0,
             unread: Vec::new(),
@@ -169,11 +175,14 @@ mod tests {
             host: Arc::new(SocketHost::new(drop)),
             lease: Box::new(Nothing),
         };
-        (Client::new(Box::pin(body), handover), other)
+        (
+            Client::new(Box::pin(stream.into_response().into_body()), handover),
+            other,
+        )
     }
 
-    #[test]
-    fn there_is_one_shard_and_another_when_it_has_ended_with_its_clients() {
+    #[tokio::test]
+    async fn there_is_one_shard_and_another_when_it_has_ended_with_its_clients() {
         let inbox = Arc::new(Inbox::default());
         let (first, mut one) = client();
         let (second, mut two) = client();

@@ -7,10 +7,14 @@
 
 mod account;
 mod client;
+mod cohort;
+mod cohorts;
 mod inbox;
 mod out;
+mod seats;
 mod shard;
 mod source;
+mod unread;
 mod unsent;
 
 use std::sync::{

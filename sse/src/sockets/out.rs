@@ -98,6 +98,21 @@ impl Out {
     }
 }
 
+/// Each in a chunk of its own.
+pub(super) fn chunked<'a>(all: impl IntoIterator<Item = &'a Bytes>) -> Bytes {
+    let mut framed = Vec::new();
+    for data in all {
+        put_chunk(data, &mut framed);
+    }
+    framed.into()
+}
+
+fn put_chunk(data: &[u8], out: &mut Vec<u8>) {
+    put_size(data.len(), out);
+    out.extend_from_slice(data);
+    out.extend_from_slice(AFTER);
+}
+
 /// In hexadecimal digits, which the formatter of the standard library takes ten times as long to write.
 fn put_size(length: usize, out: &mut Vec<u8>) {
     let digits = (usize::BITS - length.leading_zeros()).div_ceil(4);

@@ -5,18 +5,22 @@ use std::{
     future::Future,
     io,
     pin::Pin,
-    sync::Arc,
-    task::{Context, Poll, Waker, ready},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
 use mio::{Events, Token};
-use tokio::io::{Interest, unix::AsyncFd};
+use tokio::{
+    io::{Interest, unix::AsyncFd},
+    time::Instant,
+};
 
 use super::{
     client::{Client, Turn},
-    inbox::{Attendance, Ticket},
+    cohorts::{self, Cohorts},
+    inbox::{Attendance, Whose},
     out::Out,
+    seats::{Number, Seats, number},
 };
 
 /// How many clients have a turn before other tasks of the thread do: one writes 64 KiB at most.
@@ -32,16 +36,10 @@ pub(super) struct Shard {
     events: Events,
     arrived: VecDeque<Client>,
     /// Who has a turn next, in the order in which they were woken.
-    woken: VecDeque<usize>,
-    clients: Vec<Option<Box<Seat>>>,
-    free: Vec<usize>,
+    woken: VecDeque<Whose>,
+    seats: Seats,
+    cohorts: Cohorts,
     out: Out,
-}
-
-struct Seat {
-    client: Client,
-    ticket: Arc<Ticket>,
-    waker: Waker,
 }
 
 impl Shard {
@@ -60,8 +58,8 @@ impl Shard {
             events: Events::with_capacity(EVENTS),
             arrived: VecDeque::new(),
             woken: VecDeque::new(),
-            clients: Vec::new(),
-            free: Vec::new(),
+            seats: Seats::default(),
+            cohorts: Cohorts::default(),
             out: Out::default(),
         })
     }
@@ -80,11 +78,11 @@ impl Shard {
                 Err(error) => return Poll::Ready(Err(error)),
             }
             for event in &self.events {
-                let index = event.token().0;
-                if let Some(Some(seat)) = self.clients.get_mut(index) {
+                let index = number(event.token().0);
+                if let Some(seat) = self.seats.get_mut(index) {
                     seat.client.note(event);
                     if seat.ticket.queue() {
-                        self.woken.push_back(index);
+                        self.woken.push_back(Whose::Client(index));
                     }
                 }
             }
@@ -92,48 +90,84 @@ impl Shard {
     }
 
     fn welcome(&mut self, mut client: Client) {
-        let index = self.free.last().copied().unwrap_or(self.clients.len());
         let registry = self.sockets.get_ref().registry();
-        if let Err(error) = client.register(registry, Token(index)) {
+        if let Err(error) = client.register(registry, Token(self.seats.next() as usize)) {
             return tracing::debug!(%error, "a socket cannot be watched");
         }
-        let ticket = Arc::new(Ticket::new(Arc::clone(self.attendance.inbox()), index));
-        let seat = Box::new(Seat {
-            waker: Arc::clone(&ticket).into(),
-            client,
-            ticket,
-        });
-        match self.free.pop() {
-            Some(index) => self.clients[index] = Some(seat),
-            None => self.clients.push(Some(seat)),
-        }
-        self.woken.push_back(index);
+        let index = self.seats.add(client, self.attendance.inbox());
+        self.woken.push_back(Whose::Client(index));
     }
 
-    /// The next client's turn.
-    fn serve(&mut self, index: usize) {
-        let Some(Some(seat)) = self.clients.get_mut(index) else {
+    /// The turns of those who are next, so many of clients at most.
+    fn serve(&mut self) {
+        let mut turns = TURNS;
+        while turns > 0 {
+            match self.woken.pop_front() {
+                Some(Whose::Client(index)) => {
+                    self.serve_client(index);
+                    turns -= 1;
+                }
+                Some(Whose::Cohort(index)) => turns = self.serve_cohort(index, turns),
+                None => break,
+            }
+        }
+    }
+
+    fn serve_client(&mut self, index: Number) {
+        self.fall_out(index);
+        let Some(seat) = self.seats.get_mut(index) else {
             return;
         };
         match seat.client.turn(&seat.ticket, &seat.waker, &mut self.out) {
-            Turn::Waits => {}
-            Turn::Again => {
-                if seat.ticket.queue() {
-                    self.woken.push_back(index);
-                }
-            }
+            Turn::Waits => self.fall_in(index),
+            Turn::Again => self.queue(index),
             Turn::Over => {
-                if let Some(seat) = self.leave(index) {
+                if let Some(seat) = self.seats.remove(index) {
                     seat.client.over(self.sockets.get_ref().registry());
                 }
             }
-            Turn::Gone => drop(self.leave(index)),
+            Turn::Gone => drop(self.seats.remove(index)),
         }
     }
 
-    fn leave(&mut self, index: usize) -> Option<Box<Seat>> {
-        self.free.push(index);
-        self.clients[index].take()
+    /// Returns how many of the turns are left.
+    fn serve_cohort(&mut self, index: Number, turns: usize) -> usize {
+        let now = Instant::now();
+        for left in (0..turns).rev() {
+            match self.cohorts.turn(index, &mut self.seats, now) {
+                cohorts::Turn::Written => {}
+                cohorts::Turn::Out(client) => {
+                    self.fall_out(client);
+                    self.queue(client);
+                }
+                cohorts::Turn::Gone(client) => {
+                    self.fall_out(client);
+                    drop(self.seats.remove(client));
+                }
+                cohorts::Turn::Waits => return left,
+            }
+        }
+        self.cohorts.settle(index);
+        self.woken.push_back(Whose::Cohort(index));
+        0
+    }
+
+    fn fall_in(&mut self, client: Number) {
+        let inbox = self.attendance.inbox();
+        let woken = self.cohorts.fall_in(client, &mut self.seats, inbox);
+        self.woken.extend(woken);
+    }
+
+    fn fall_out(&mut self, client: Number) {
+        let woken = self.cohorts.fall_out(client, &mut self.seats);
+        self.woken.extend(woken);
+    }
+
+    fn queue(&mut self, client: Number) {
+        let seat = self.seats.get_mut(client);
+        if seat.is_some_and(|seat| seat.ticket.queue()) {
+            self.woken.push_back(Whose::Client(client));
+        }
     }
 }
 
@@ -162,12 +196,7 @@ impl Future for Shard {
             tracing::error!(%error, "sockets cannot be watched any more");
             return Poll::Ready(());
         }
-        for _ in 0..TURNS {
-            let Some(index) = this.woken.pop_front() else {
-                break;
-            };
-            this.serve(index);
-        }
+        this.serve();
         if !this.woken.is_empty() || !this.arrived.is_empty() {
             cx.waker().wake_by_ref();
         }

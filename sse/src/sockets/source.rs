@@ -8,14 +8,17 @@ use std::{
 use bytes::Bytes;
 use http_body::Body;
 use peristyle_core::BoxError;
+use tokio::time::Instant;
 use tracing::Span;
 
-pub(super) type AnyBody = Pin<Box<dyn Body<Data = Bytes, Error = BoxError> + Send>>;
+use crate::{EventBody, feed::Following};
+
+pub(super) type FeedBody = Pin<Box<EventBody<Following>>>;
 
 /// Polled and dropped in the span, if there is one.
 pub(super) struct Source {
     /// `None` once it is over.
-    body: Option<AnyBody>,
+    body: Option<FeedBody>,
     span: Option<Box<Span>>,
 }
 
@@ -30,10 +33,39 @@ pub(super) enum Said {
 }
 
 impl Source {
-    pub(super) fn new(body: AnyBody, span: Span) -> Self {
+    pub(super) fn new(body: FeedBody, span: Span) -> Self {
         let span = (!span.is_disabled()).then(|| Box::new(span));
         let body = Some(body);
         Self { body, span }
+    }
+
+    /// See [`EventBody::rests`].
+    pub(super) fn rests(&self) -> Option<&Following> {
+        self.body.as_ref()?.rests()
+    }
+
+    /// Whether the body ends at a certain time.
+    pub(super) fn is_limited(&self) -> bool {
+        self.body.as_ref().is_some_and(|body| body.limit.is_some())
+    }
+
+    /// Whether the body ended by this time.
+    pub(super) fn is_past_limit(&self, now: Instant) -> bool {
+        let body = self.body.as_ref();
+        body.is_some_and(|body| body.past_limit(|| now).is_some())
+    }
+
+    /// What the body follows; `None` once it is over.
+    pub(super) fn following(&mut self) -> Option<&mut Following> {
+        let source = self.body.as_mut()?.as_mut().source();
+        source.map(Pin::get_mut)
+    }
+
+    /// See [`EventBody::went_on`].
+    pub(super) fn went_on(&mut self, at: Instant) {
+        if let Some(body) = &mut self.body {
+            body.as_mut().went_on(at);
+        }
     }
 
     pub(super) fn is_over(&self) -> bool {

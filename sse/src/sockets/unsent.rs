@@ -42,12 +42,38 @@ impl Unsent {
         if length == Some(out.len()) {
             return Ok(Written::All);
         }
-        let rest = out.rest(length.unwrap_or(0));
-        let rest = rest.into_iter().filter(|part| !part.is_empty());
-        self.0 = Some(Box::new(rest.collect()));
+        self.keep(out.rest(length.unwrap_or(0)));
         if length.is_none() {
             return Ok(Written::Nothing);
         }
+        self.write_more(socket)
+    }
+
+    /// As [`begin`](Self::begin). What is kept is shared.
+    pub(super) fn begin_page(
+        &mut self,
+        page: &Bytes,
+        socket: &mut impl Write,
+    ) -> io::Result<Written> {
+        debug_assert!(self.is_empty(), "what is left from before comes first");
+        let length = attempt(|| socket.write(page))?;
+        if length == Some(page.len()) {
+            return Ok(Written::All);
+        }
+        self.keep([page.slice(length.unwrap_or(0)..)]);
+        if length.is_none() {
+            return Ok(Written::Nothing);
+        }
+        self.write_more(socket)
+    }
+
+    fn keep(&mut self, rest: impl IntoIterator<Item = Bytes>) {
+        let rest = rest.into_iter().filter(|part| !part.is_empty());
+        self.0 = Some(Box::new(rest.collect()));
+    }
+
+    /// After some of it was written.
+    fn write_more(&mut self, socket: &mut impl Write) -> io::Result<Written> {
         // Only a socket that takes nothing tells when it takes more.
         Ok(match self.write(socket)? {
             Written::Nothing => Written::Some,

@@ -2,7 +2,10 @@
 
 use std::{mem, vec};
 
-use crate::feed::{Lag, Published};
+use crate::{
+    Event,
+    feed::{Lag, Published},
+};
 
 /// How many events are taken at once; they may outlive their place in the log.
 pub(super) const MAX_EVENTS: usize = 32;
@@ -57,6 +60,12 @@ impl Batch {
             Lag::Resume | Lag::Gap => MAX_EVENTS,
         };
         self.bytes >= MAX_BYTES || self.len() >= max_events
+    }
+
+    /// As they go over the wire.
+    pub(in crate::feed) fn into_events(self) -> impl Iterator<Item = Event> {
+        let all = self.first.into_iter().chain(self.rest);
+        all.map(Published::into_event)
     }
 
     /// The first, and those after it.

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::slab::{Id, Slab};
+use super::{
+    slab::{Id, Slab},
+    subscribers::set_behind,
+};
 use crate::feed::Topic;
 
 /// Topics that have events in the log or are followed, and some that had events.
@@ -29,8 +32,10 @@ pub(super) struct Indexed {
     pub(super) unreplaced: u64,
     /// The last event, when it was marked as the last.
     pub(super) finished: Option<u64>,
-    /// Who follows it by its name.
+    /// Who follows it by its name, and is woken for its events.
     pub(super) followers: BTreeSet<Id>,
+    /// Who follows it by its name, behind one of these.
+    pub(super) behind: BTreeSet<Id>,
     queued: bool,
 }
 
@@ -87,8 +92,14 @@ impl Index {
     }
 
     pub(super) fn leave(&mut self, id: Id, follower: Id) {
-        self.topics.get_mut(id).followers.remove(&follower);
+        let topic = self.topics.get_mut(id);
+        let _woken = topic.followers.remove(&follower) || topic.behind.remove(&follower);
         self.retire(id);
+    }
+
+    pub(super) fn set_behind(&mut self, id: Id, follower: Id, behind: bool) {
+        let topic = self.topics.get_mut(id);
+        set_behind(&mut topic.followers, &mut topic.behind, follower, behind);
     }
 
     fn id(&mut self, name: Topic) -> Id {
@@ -102,6 +113,7 @@ impl Index {
             unreplaced: self.forgotten,
             finished: None,
             followers: BTreeSet::new(),
+            behind: BTreeSet::new(),
             queued: false,
         });
         self.ids.insert(name, id);
@@ -145,7 +157,11 @@ impl Index {
 }
 
 impl Indexed {
+    pub(super) fn followers(&self) -> usize {
+        self.followers.len() + self.behind.len()
+    }
+
     fn is_quiet(&self) -> bool {
-        self.offsets.is_empty() && self.followers.is_empty()
+        self.offsets.is_empty() && self.followers() == 0
     }
 }

@@ -5,6 +5,7 @@
 
 mod batch;
 mod index;
+mod lead;
 mod page;
 mod read;
 mod retention;
@@ -20,7 +21,9 @@ use std::{
 
 use tokio::time::Instant;
 
-pub(super) use self::{batch::Batch, read::Turn, retention::Retention, slab::Id, start::Place};
+pub(super) use self::{
+    batch::Batch, lead::Same, read::Turn, retention::Retention, slab::Id, start::Place,
+};
 use self::{index::Index, subscribers::Subscribers};
 use super::{
     Cursor, Epoch, Metrics, Publish, Published, Stats, Topic, metrics::Counters, publish::Keys,

@@ -57,7 +57,12 @@ impl State {
         turn
     }
 
-    fn next(&mut self, place: &mut Place, waker: &mut Option<Waker>, batch: &mut Batch) -> Turn {
+    pub(in crate::feed) fn next(
+        &mut self,
+        place: &mut Place,
+        waker: &mut Option<Waker>,
+        batch: &mut Batch,
+    ) -> Turn {
         if self.is_revoked(place.id) {
             return Turn::Revoked;
         }
@@ -151,11 +156,11 @@ impl State {
     }
 
     /// While it waits, nothing is published that it asked for.
-    fn pass_over(&mut self, place: &mut Place) {
+    pub(super) fn pass_over(&mut self, place: &mut Place) {
         let tip = self.tip();
         let wait = &mut self.subscribers.get_mut(place.id).wait;
         let passed = match wait {
-            Wait::Reading | Wait::Elsewhere(_) => return,
+            Wait::Reading | Wait::Elsewhere(_) | Wait::Behind(..) => return,
             Wait::Armed(_) => tip,
             Wait::Woken(offset) => *offset - 1,
         };

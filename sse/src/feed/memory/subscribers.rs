@@ -18,6 +18,8 @@ pub(super) struct Subscribers {
     all: Slab<Subscriber>,
     /// Those who are not found through a topic.
     general: BTreeSet<Id>,
+    /// Of these, those who are behind a lead.
+    behind: BTreeSet<Id>,
     present: usize,
 }
 
@@ -51,6 +53,8 @@ pub(super) enum Wait {
     Armed(Waker),
     /// The first is this one.
     Woken(u64),
+    /// Where this other subscriber is, which is woken for it.
+    Behind(Id, Waker),
 }
 
 impl Subscribers {
@@ -106,22 +110,42 @@ impl Subscribers {
         match &subscriber.interest {
             Interest::Topics(topics) => topics.iter().for_each(|topic| index.leave(*topic, id)),
             Interest::All | Interest::Matching(_) => {
-                self.general.remove(&id);
+                let _woken = self.general.remove(&id) || self.behind.remove(&id);
             }
         }
         self.present -= usize::from(subscriber.present);
         subscriber
     }
 
+    /// How many are not found through a topic.
+    pub(super) fn general(&self) -> usize {
+        self.general.len() + self.behind.len()
+    }
+
+    /// Whether publishing passes over this one, since another is woken for it.
+    pub(super) fn set_behind(&mut self, id: Id, behind: bool, index: &mut Index) {
+        match &self.all.get(id).interest {
+            Interest::Topics(topics) => {
+                for topic in topics {
+                    index.set_behind(*topic, id, behind);
+                }
+            }
+            Interest::All | Interest::Matching(_) => {
+                set_behind(&mut self.general, &mut self.behind, id, behind);
+            }
+        }
+    }
+
     /// Those who are present and get the events of this topic.
     pub(super) fn presence(&self, index: &Index, topic: &Topic) -> Presence {
         let mut presence = Presence::default();
         let indexed = index.find(topic);
-        let by_name = indexed.into_iter().flat_map(|topic| &topic.followers);
-        for id in by_name {
+        let by_name = indexed.into_iter();
+        for id in by_name.flat_map(|topic| topic.followers.iter().chain(&topic.behind)) {
             self.all.get(*id).appear(&mut presence);
         }
-        let general = self.general.iter().map(|id| self.all.get(*id));
+        let general = self.general.iter().chain(&self.behind);
+        let general = general.map(|id| self.all.get(*id));
         for subscriber in general.filter(|it| it.interest.includes(Some(topic))) {
             subscriber.appear(&mut presence);
         }
@@ -131,7 +155,20 @@ impl Subscribers {
     /// Of the one that is furthest behind.
     pub(super) fn lag(&self, tip: u64) -> u64 {
         let present = self.all.iter().filter(|(_, it)| it.present && !it.revoked);
-        present.map(|(_, it)| it.lag(tip)).max().unwrap_or(0)
+        present
+            .map(|(_, it)| self.lag_of(it, tip))
+            .max()
+            .unwrap_or(0)
+    }
+
+    fn lag_of(&self, subscriber: &Subscriber, tip: u64) -> u64 {
+        let position = match subscriber.wait {
+            Wait::Armed(_) => tip,
+            Wait::Woken(offset) => offset - 1,
+            Wait::Reading | Wait::Elsewhere(_) => subscriber.position,
+            Wait::Behind(lead, _) => return self.lag_of(self.get(lead), tip),
+        };
+        tip - position
     }
 
     pub(super) fn principals(&self) -> Vec<(Id, Principal)> {
@@ -183,15 +220,6 @@ impl Subscribers {
 }
 
 impl Subscriber {
-    fn lag(&self, tip: u64) -> u64 {
-        let position = match self.wait {
-            Wait::Armed(_) => tip,
-            Wait::Woken(offset) => offset - 1,
-            Wait::Reading | Wait::Elsewhere(_) => self.position,
-        };
-        tip - position
-    }
-
     fn appear(&self, presence: &mut Presence) {
         if self.present && !self.revoked {
             presence.followers += 1;
@@ -205,7 +233,7 @@ impl Subscriber {
         }
         match mem::replace(&mut self.wait, Wait::Woken(offset)) {
             Wait::Armed(waker) => Some(waker),
-            Wait::Reading | Wait::Elsewhere(_) | Wait::Woken(_) => None,
+            Wait::Reading | Wait::Elsewhere(_) | Wait::Woken(_) | Wait::Behind(..) => None,
         }
     }
 
@@ -239,12 +267,28 @@ impl Subscriber {
 }
 
 impl Wait {
-    fn into_waker(self) -> Option<Waker> {
+    pub(super) fn into_waker(self) -> Option<Waker> {
         match self {
-            Self::Armed(waker) | Self::Elsewhere(waker) => Some(waker),
+            Self::Armed(waker) | Self::Elsewhere(waker) | Self::Behind(_, waker) => Some(waker),
             Self::Reading | Self::Woken(_) => None,
         }
     }
+}
+
+/// Moves it from one set to the other.
+pub(super) fn set_behind(
+    woken: &mut BTreeSet<Id>,
+    behind: &mut BTreeSet<Id>,
+    id: Id,
+    is_behind: bool,
+) {
+    let (from, to) = if is_behind {
+        (woken, behind)
+    } else {
+        (behind, woken)
+    };
+    from.remove(&id);
+    to.insert(id);
 }
 
 impl Interest {
