@@ -94,6 +94,70 @@ async fn revoke_in_the_middle() {
     finished(site.end()).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_is_revoked_before_an_event_gets_nothing_and_the_others_all() {
+    as_a_task(revoke_before()).await;
+}
+
+/// Whichever comes first to the task that writes: the event for all, or word of those who are to leave.
+async fn revoke_before() {
+    let _still = Still::stand();
+    let feed = Feed::new();
+    let followed = feed.clone();
+    let site = Site::start(Way::Together, move || {
+        let number = followed.stats().subscribers;
+        followed.follow(Follow::live().principal(number)).unwrap()
+    })
+    .await;
+    let mut clients = crowd(&site, 40).await;
+    let mut expected = ":\n\n".to_owned();
+    for round in 0..4 {
+        // Nothing is known to the task that writes but that there is an event, until it looks.
+        let cursor = feed.publish(Event::data(&round.to_string()));
+        expected.push_str(&written(cursor, round));
+        assert_eq!(feed.revoke(|number: &usize| number % 5 == round), 8);
+        for (number, client) in clients.iter_mut().enumerate() {
+            if number % 5 == round {
+                let (body, ending) = client.rest().await;
+                assert!(expected.len() > body.len(), "{number}: {body}");
+                assert_eq!(ending, Ending::Last);
+            } else if number % 5 > round {
+                client.until(&expected).await;
+            }
+        }
+    }
+    finished(site.end()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_has_not_taken_all_goes_by_itself() {
+    let _still = Still::stand();
+    let feed = Feed::builder().max_bytes(64 << 20).build();
+    let _others = Way::Together.others(&feed);
+    let site = Site::live(Way::Together, &feed).await;
+    let mut clients = crowd(&site, 3).await;
+    let mut expected = ":\n\n".to_owned();
+    let big = "x".repeat(16 << 20);
+    let cursor = feed.publish(Event::data(&big));
+    expected.push_str(&written(cursor, big));
+    for _ in 0..50 {
+        yield_now().await;
+    }
+    for (number, client) in clients.iter_mut().enumerate() {
+        let cursor = feed.publish(Event::data(&number.to_string()));
+        expected.push_str(&written(cursor, number));
+        client.until_id(cursor).await;
+    }
+    let cursor = feed.finish(Event::data("end"));
+    expected.push_str(&written(cursor, "end"));
+    for client in &mut clients {
+        let (body, ending) = client.rest().await;
+        assert!(body == expected, "{} of {}", body.len(), expected.len());
+        assert_eq!(ending, Ending::Last);
+    }
+    finished(site.end()).await;
+}
+
 /// The clock has moved, and no timer has rung yet.
 fn move_the_clock(time: Duration) {
     let mut moves = pin!(advance(time));

@@ -25,8 +25,10 @@ pub(crate) struct Lead {
     before: u64,
     /// What its members were given that the log has not counted.
     told: Told,
-    /// How many revocations there were before the first that nobody was told of.
+    /// No member is left of those that were revoked up to this count of revocations.
     revocations: u64,
+    /// How many there were when the last news came.
+    since_news: Option<u64>,
 }
 
 /// What subscriptions must have in common to follow one lead.
@@ -87,6 +89,7 @@ impl Lead {
             place,
             shared,
             revocations,
+            since_news: None,
         })
     }
 
@@ -114,7 +117,7 @@ impl Lead {
         subscription.went_on(cursor);
     }
 
-    /// Whether somebody was revoked of whom it is not known who it is: all should fall out before they are given anything.
+    /// Whether there may be members that were revoked. They have been woken, and must fall out before they are given anything.
     pub(crate) fn is_in_doubt(&self) -> bool {
         self.shared.revocations.load(Ordering::Acquire) != self.revocations
     }
@@ -131,8 +134,12 @@ impl Lead {
         self.shared.lock().count(told);
     }
 
-    /// What comes after the last news, once all were given that or have fallen out.
+    /// What comes after the last news, once all were given that or have fallen out: those among them, too, of whom there was a doubt.
     pub(crate) fn poll(&mut self, cx: &Context<'_>) -> Poll<News> {
+        if let Some(revocations) = self.since_news.take() {
+            self.revocations = revocations;
+        }
+        let revocations = self.shared.revocations.load(Ordering::Acquire);
         let mut waker = Some(cx.waker().clone());
         let mut batch = Batch::default();
         let mut log = self.shared.lock();
@@ -142,7 +149,10 @@ impl Lead {
         log.lead_is_at(&self.place);
         drop(log);
         match turn {
-            Turn::Batch => Poll::Ready(News::Events(batch.into_events().collect())),
+            Turn::Batch => {
+                self.since_news = Some(revocations);
+                Poll::Ready(News::Events(batch.into_events().collect()))
+            }
             Turn::Armed | Turn::Idle => Poll::Pending,
             Turn::Yield => {
                 cx.waker().wake_by_ref();

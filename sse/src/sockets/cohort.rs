@@ -92,6 +92,11 @@ impl Cohort {
         self.members.is_empty()
     }
 
+    /// Whether a member that has been woken must not be written anything: it may have been revoked.
+    pub(super) fn is_in_doubt(&self) -> bool {
+        self.lead.is_in_doubt()
+    }
+
     /// What is to be written, in chunks.
     pub(super) fn page(&self) -> &Bytes {
         &self.page.framed
@@ -158,7 +163,6 @@ impl Cohort {
 
     pub(super) fn next(&mut self) -> Next {
         loop {
-            self.disbands |= self.lead.is_in_doubt();
             let Some(last) = self.members.last() else {
                 return Next::Over;
             };

@@ -146,6 +146,9 @@ fn write(cohort: &mut Cohort, client: Number, seats: &mut Seats, now: Instant) -
     let Some(seat) = seats.get_mut(client) else {
         return Turn::Gone(client);
     };
+    if cohort.is_in_doubt() && seat.ticket.is_queued() {
+        return Turn::Out(client);
+    }
     let written = match seat.client.write_page(cohort.page(), now) {
         Ok(Some(written)) => written,
         Ok(None) => return Turn::Out(client),

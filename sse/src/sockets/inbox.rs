@@ -118,6 +118,11 @@ impl Ticket {
         self.queued.store(false, Ordering::Release);
     }
 
+    /// Whether its turn is coming.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued.load(Ordering::Acquire)
+    }
+
     /// Whether it is to be put into the queue by who asks.
     pub(super) fn queue(&self) -> bool {
         !self.queued.swap(true, Ordering::AcqRel)
