@@ -151,6 +151,8 @@ impl Subscription {
             self.leave(End::Expired);
             return Poll::Ready(());
         }
+        // Publishing wakes it no more.
+        self.armed = None;
         let mut waker = Some(cx.waker().clone());
         let revoked = self.shared.lock().watch(self.place.id, &mut waker);
         if !revoked {

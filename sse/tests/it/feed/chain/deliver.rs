@@ -75,6 +75,21 @@ async fn what_a_stage_puts_in_its_place_has_the_cursor_topic_and_key() {
     assert_eq!(published.topic(), Some(&topic("a")));
 }
 
+/// Once it was armed with the event that it then passed through its chain, waited for something else meanwhile, and took itself to be
+/// armed still.
+#[tokio::test(start_paused = true)]
+async fn who_has_a_chain_is_woken_by_each_event() {
+    let feed = feed();
+    let mut client = Client::open(feed.follow(Follow::live().on_deliver(only("a"))).unwrap());
+    client.waits();
+    for number in 1..5 {
+        feed.publish(in_topic("a"));
+        assert!(client.is_woken(), "{number}");
+        client.gets(&format!("id: e-{number}\ndata: a\n\n"));
+        client.waits();
+    }
+}
+
 #[test]
 fn stages_see_what_those_before_have_left_and_those_after_one_that_withholds_do_not_run() {
     let feed = feed();
