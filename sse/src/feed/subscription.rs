@@ -229,13 +229,10 @@ impl Subscription {
     }
 
     fn poll_log(&mut self, cx: &Context<'_>) -> Poll<Option<Delivery>> {
-        if let Some(armed) = self.armed.take() {
-            if armed.waker == Identity::of(cx.waker())
-                && armed.tip == self.shared.tip.load(Ordering::Acquire)
-            {
-                return Poll::Pending;
-            }
+        if self.is_armed(cx) {
+            return Poll::Pending;
         }
+        self.armed = None;
         // Cloned before the log is locked, and only if it is likely to be of use.
         let mut waker = self.waits.then(|| cx.waker().clone());
         let mut batch = Batch::default();
@@ -259,6 +256,13 @@ impl Subscription {
                 Turn::Lagged => return self.ended(End::Lagged),
             }
         }
+    }
+
+    fn is_armed(&self, cx: &Context<'_>) -> bool {
+        self.armed.as_ref().is_some_and(|armed| {
+            armed.waker == Identity::of(cx.waker())
+                && armed.tip == self.shared.tip.load(Ordering::Acquire)
+        })
     }
 
     fn turn(&mut self, waker: &mut Option<Waker>, batch: &mut Batch) -> Turn {
