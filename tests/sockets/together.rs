@@ -158,6 +158,58 @@ async fn one_that_has_not_taken_all_goes_by_itself() {
     finished(site.end()).await;
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_that_still_takes_what_was_before_it_came_goes_by_itself() {
+    let _still = Still::stand();
+    let feed = Feed::builder().max_bytes(64 << 20).build();
+    let _others = Way::Together.others(&feed);
+    let big = "x".repeat(16 << 20);
+    let cursor = feed.publish(Event::data(&big));
+    let mut expected = ":\n\n".to_owned() + &written(cursor, big);
+    let followed = feed.clone();
+    let site = Site::start(Way::Together, move || {
+        followed.follow(Follow::last(1)).unwrap()
+    })
+    .await;
+    let mut client = Client::get(site.address).await;
+    for number in 0..3 {
+        for _ in 0..50 {
+            yield_now().await;
+        }
+        let cursor = feed.publish(Event::data(&number.to_string()));
+        expected.push_str(&written(cursor, number));
+    }
+    let cursor = feed.finish(Event::data("end"));
+    expected.push_str(&written(cursor, "end"));
+    let (body, ending) = client.rest().await;
+    assert!(body == expected, "{} of {}", body.len(), expected.len());
+    assert_eq!(ending, Ending::Last);
+    finished(site.end()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_left_of_a_crowd_that_has_left() {
+    let _still = Still::stand();
+    let feed = Feed::new();
+    let follow = Follow::live().topics("a".parse::<Topics>().unwrap());
+    let (followed, theirs) = (feed.clone(), follow.clone());
+    let site = Site::start(Way::Together, move || {
+        followed.follow(theirs.clone()).unwrap()
+    })
+    .await;
+    let clients = crowd(&site, 12).await;
+    assert_eq!(feed.stats().topics, 1);
+    drop(clients);
+    while feed.stats().subscribers > 0 {
+        yield_now().await;
+    }
+    for _ in 0..50 {
+        yield_now().await;
+    }
+    assert_eq!(feed.stats().topics, 0);
+    finished(site.end()).await;
+}
+
 /// The clock has moved, and no timer has rung yet.
 fn move_the_clock(time: Duration) {
     let mut moves = pin!(advance(time));
