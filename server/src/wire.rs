@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use peristyle_core::{BoxFuture, End};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
@@ -199,8 +199,7 @@ impl<I: Link + AsyncRead + AsyncWrite + Unpin> Wire<I> {
     /// with the largest that is allowed. What the transport says instead of giving something it says again.
     fn read_start(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) {
         let length = self.start.len().min(buffer.remaining());
-        buffer.put_slice(&self.start[..length]);
-        self.start.advance(length);
+        buffer.put_slice(&self.start.split_to(length));
         let room = buffer.remaining().saturating_sub(1);
         if room == 0 || matches!(self.guarded, Guarded::Refused(_)) {
             return;
