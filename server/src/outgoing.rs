@@ -512,6 +512,19 @@ mod tests {
         }
     }
 
+    /// The connection then sends the end with the last bytes.
+    #[test]
+    fn a_stream_that_says_that_it_has_ended_is_complete_with_its_last_frame() {
+        let (ongoing, line) = Activity::default().begin();
+        let whole = Body::new(String::from("whole"));
+        assert!(whole.whole().is_none());
+        let mut body = task::spawn(Outgoing::new(whole, None, ExecutionId::next(), ongoing));
+        assert!(!body.is_end_stream());
+        assert!(assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_some());
+        assert!(body.is_end_stream());
+        assert_ready_eq!(task::spawn(line.watch()).poll(), Exit::Served);
+    }
+
     /// A body that gives this, one poll after the other.
     struct Gives(VecDeque<Poll<Option<Result<Bytes, BoxError>>>>);
 
