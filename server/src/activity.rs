@@ -49,7 +49,8 @@ struct State {
     by_close: AtomicBool,
     /// The task that flushes. It is woken because it may have written everything already, and would never flush again.
     connection: Mutex<Option<Waker>>,
-    flushed: Arc<Notify>,
+    /// Made for the first who waits for a flush: hardly anybody does.
+    flushed: OnceLock<Arc<Notify>>,
     /// Somebody waits for a flush.
     awaited: AtomicBool,
     /// Whether a flush always follows the last byte of a response. Over HTTP/2 another task may have flushed it already.
@@ -267,7 +268,7 @@ impl Activity {
         let Some(state) = &self.0 else {
             return Box::pin(std::future::ready(()));
         };
-        let flushed = Arc::clone(&state.flushed).notified_owned();
+        let flushed = Arc::clone(state.flushed.get_or_init(Arc::default)).notified_owned();
         state.awaited.store(true, Ordering::Release);
         let connection = lock(&state.connection).clone();
         connection.iter().for_each(Waker::wake_by_ref);
@@ -294,7 +295,9 @@ impl Activity {
         if self.is_awaited() {
             // Before those who wait are told: who comes in between is told now, or asks again.
             state.awaited.store(false, Ordering::Release);
-            state.flushed.notify_waiters();
+            if let Some(flushed) = state.flushed.get() {
+                flushed.notify_waiters();
+            }
         }
     }
 
@@ -397,6 +400,7 @@ impl Ongoing {
     pub(crate) fn answered(&mut self, status: StatusCode, control: Option<Control>) {
         if let Some(lifeline) = &mut self.lifeline {
             lifeline.answered(status);
+            lifeline.settle();
         }
         if let Some(control) = &control {
             self.activity.stream(control);

@@ -100,6 +100,14 @@ impl Body {
         }
     }
 
+    /// As [`is_end_stream`](http_body::Body::is_end_stream) says it, for who owns the body: without its lock.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        match &mut self.0 {
+            Kind::Streamed(body) => unlocked(body).is_end_stream(),
+            _ => http_body::Body::is_end_stream(self),
+        }
+    }
+
     /// From the first poll on it stays where it is.
     fn pin(&mut self) {
         if let Kind::Unpolled(_) = &self.0 {
@@ -115,10 +123,14 @@ impl http_body::Body for Body {
     type Data = Bytes;
     type Error = BoxError;
 
+    #[inline]
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        if let Kind::Streamed(body) = &mut self.0 {
+            return unlocked(body).as_mut().poll_frame(cx);
+        }
         self.pin();
         match &mut self.0 {
             Kind::Empty | Kind::Withheld | Kind::Unpolled(_) => Poll::Ready(None),

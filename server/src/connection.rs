@@ -13,13 +13,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version, header};
-use hyper::{
-    body::Incoming,
-    rt::Executor,
-    server::conn::{http1, http2},
-};
+use hyper::{body::Incoming, rt::Executor, server::conn::http2};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use peristyle_core::{End, handover::Handover};
+use peristyle_core::{BoxFuture, End};
+use pin_project_lite::pin_project;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     task::JoinSet,
@@ -28,13 +25,13 @@ use tokio::{
 
 use crate::{
     Exit, Problem, RequestBody, Router, Shutdown,
-    activity::{Activity, Offered, Ongoing},
+    activity::{Activity, Ongoing},
     answering::{Answered, Answering},
     detached::Detached,
     exchange::Site,
     frames::Frames,
     guard::{Guard, names_one_host},
-    lease::Lease,
+    http1::Http1,
     lifeline::Line,
     link::Link,
     listen::Stream,
@@ -113,27 +110,12 @@ const LOCAL_RESETS: usize = 1024;
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Serves one connection to its end, or until its socket is handed over. Peers that leave are no errors.
-pub(crate) async fn serve<I>(mut io: I, service: Service, seat: Seat)
+pub(crate) fn serve<I>(io: I, service: Service, seat: Seat) -> impl Future<Output = ()> + Send
 where
     I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let accepted = Instant::now();
-    let shutdown = service.host.shutdown.clone();
-    let limits = &service.limits;
-    // Here and in `drive` what the client sent goes first: a request that came before the shutdown is answered.
-    let detected = tokio::select! {
-        biased;
-        detected = timeout(limits.head_timeout, detect(&mut io)) => detected,
-        () = shutdown.requested() => return,
-    };
-    let (protocol, start) = match detected {
-        Ok(Ok(detected)) => detected,
-        Ok(Err(error)) => return tracing::debug!(%error, "connection failed"),
-        Err(_) => return tracing::debug!("no request came in time"),
-    };
-    let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
-    drop(shutdown);
-    go_on(protocol, io, start, patience, service, seat).await;
+    let opening = open(io, service, seat);
+    Connection::Opening { opening }
 }
 
 /// Goes on with a connection over HTTP/1.1 that has come back to the server.
@@ -142,51 +124,152 @@ pub(crate) async fn resume(socket: TcpStream, unread: Vec<u8>, service: Service,
     let patience = Patience::kept_alive(limits.head_timeout, limits.keep_alive_timeout);
     if let Some(io) = Stream::given_back(socket) {
         let peer = io.peer();
-        let seat = Seat { peer, held };
-        go_on(Protocol::Http1, io, unread.into(), patience, service, seat).await;
+        let opened = Opened {
+            protocol: Protocol::Http1,
+            io,
+            start: unread.into(),
+            patience,
+            service,
+            seat: Seat { peer, held },
+        };
+        Connection::<future::Ready<_>, _>::from(opened).await;
     }
 }
 
-async fn go_on<I>(
+/// A connection whose protocol is known.
+struct Opened<I> {
     protocol: Protocol,
     io: I,
+    /// What was read to tell it.
     start: Bytes,
     patience: Patience,
     service: Service,
     seat: Seat,
-) where
+}
+
+/// `None` when no request came.
+async fn open<I>(mut io: I, service: Service, seat: Seat) -> Option<Opened<I>>
+where
+    I: AsyncRead + Unpin,
+{
+    let accepted = Instant::now();
+    let limits = &service.limits;
+    // Here and later what the client sent goes first: a request that came before the shutdown is answered.
+    let detected = tokio::select! {
+        biased;
+        detected = timeout(limits.head_timeout, detect(&mut io)) => detected,
+        () = service.host.shutdown.requested() => return None,
+    };
+    let (protocol, start) = match detected {
+        Ok(Ok(detected)) => detected,
+        Ok(Err(error)) => {
+            tracing::debug!(%error, "connection failed");
+            return None;
+        }
+        Err(_) => {
+            tracing::debug!("no request came in time");
+            return None;
+        }
+    };
+    let patience = Patience::new(accepted, limits.head_timeout, limits.keep_alive_timeout);
+    Some(Opened {
+        protocol,
+        io,
+        start,
+        patience,
+        service,
+        seat,
+    })
+}
+
+pin_project! {
+    /// A connection in one place from its first byte on, which is as large as the larger of its parts.
+    #[project = Part]
+    enum Connection<O, I: Link> {
+        Opening { #[pin] opening: O },
+        Http1 { #[pin] connection: Http1<I> },
+        // Boxed, since it would have its room in the tasks of all connections.
+        Http2 { connection: BoxFuture<'static, ()> },
+    }
+}
+
+impl<O, I> Future for Connection<O, I>
+where
+    O: Future<Output = Option<Opened<I>>>,
     I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let Service {
-        router,
-        limits,
-        host,
-        ..
-    } = service;
-    let shutdown = host.shutdown.clone();
-    let hands_over = io.is_plain_socket() && limits.offers == SocketOffers::Accepted;
-    let activity = match protocol {
-        Protocol::Http1 if hands_over => Activity::of_plain_socket(),
-        protocol => Activity::of_connection(protocol),
-    };
-    let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
-    let exchanges = Exchanges(Arc::new(Serving {
-        site: router.site(host.shutdown, seat.peer),
-        detached: host.detached,
-        router,
-        activity: activity.clone(),
-        limits: limits.clone(),
-    }));
-    let connection = Connection {
-        limits: &limits,
-        activity: &activity,
-        shutdown: &shutdown,
-    };
-    let result = match protocol {
-        Protocol::Http1 => connection.http1(wire, exchanges, patience, seat).await,
-        // Boxed, since it would have its room in the tasks of all connections.
-        Protocol::Http2 => Box::pin(connection.http2(wire, exchanges, seat)).await,
-    };
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<()> {
+        let opened = match self.as_mut().project() {
+            Part::Opening { opening } => ready!(opening.poll(cx)),
+            Part::Http1 { connection } => return connection.poll(cx),
+            Part::Http2 { connection } => return connection.as_mut().poll(cx),
+        };
+        let Some(opened) = opened else {
+            return Poll::Ready(());
+        };
+        self.set(Self::from(opened));
+        self.poll(cx)
+    }
+}
+
+impl<O, I> From<Opened<I>> for Connection<O, I>
+where
+    I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    fn from(opened: Opened<I>) -> Self {
+        let Opened {
+            protocol,
+            io,
+            start,
+            patience,
+            service,
+            seat,
+        } = opened;
+        let Service {
+            router,
+            limits,
+            host,
+            ..
+        } = service;
+        let shutdown = host.shutdown.clone();
+        let hands_over = io.is_plain_socket() && limits.offers == SocketOffers::Accepted;
+        let activity = match protocol {
+            Protocol::Http1 if hands_over => Activity::of_plain_socket(),
+            protocol => Activity::of_connection(protocol),
+        };
+        let wire = Wire::new(io, start, activity.clone(), limits.write_timeout);
+        let exchanges = Exchanges(Arc::new(Serving {
+            site: router.site(host.shutdown, seat.peer),
+            detached: host.detached,
+            router,
+            activity: activity.clone(),
+            limits: Arc::clone(&limits),
+        }));
+        match protocol {
+            Protocol::Http1 => {
+                let guarded = limits.framing == Framing::Guarded;
+                let guard = guarded.then(|| Guard::new(limits.target_bytes));
+                let wire = wire.patient(patience).guarded(guard);
+                let connection = Http1::new(wire, exchanges, activity, shutdown, limits, seat);
+                Self::Http1 { connection }
+            }
+            Protocol::Http2 => {
+                let connection = Http2 {
+                    limits,
+                    activity,
+                    shutdown,
+                };
+                let connection = Box::pin(connection.serve(wire, exchanges, seat));
+                Self::Http2 { connection }
+            }
+        }
+    }
+}
+
+/// How a connection of hyper's ended.
+pub(crate) fn report(result: hyper::Result<()>) {
     match result {
         Ok(()) => {}
         // A body that failed has been logged, with the id of its exchange.
@@ -198,75 +281,15 @@ async fn go_on<I>(
     }
 }
 
-/// A connection whose protocol is known.
-#[derive(Clone, Copy)]
-struct Connection<'a> {
-    limits: &'a Limits,
-    activity: &'a Activity,
-    shutdown: &'a Shutdown,
+/// A connection over HTTP/2.
+struct Http2 {
+    limits: Arc<Limits>,
+    activity: Activity,
+    shutdown: Shutdown,
 }
 
-impl Connection<'_> {
-    async fn http1<I>(
-        self,
-        wire: Wire<I>,
-        exchanges: Exchanges,
-        patience: Patience,
-        seat: Seat,
-    ) -> hyper::Result<()>
-    where
-        I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let limits = self.limits;
-        let guard = (limits.framing == Framing::Guarded).then(|| Guard::new(limits.target_bytes));
-        let io = TokioIo::new(wire.patient(patience).guarded(guard));
-        let mut connection = http1(limits).serve_connection(io, exchanges);
-        let until_offered = UntilOffered {
-            connection: &mut connection,
-            activity: self.activity,
-        };
-        let wind_down = UntilOffered::graceful_shutdown;
-        let offered = self.drive(until_offered, wind_down, future::pending());
-        if let Some(offered) = offered.await? {
-            let http1::Parts { io, read_buf, .. } = connection.into_parts();
-            self.hand_over(*offered, io.into_inner(), &read_buf, seat);
-        }
-        Ok(())
-    }
-
-    /// The body of the response goes on with the socket.
-    fn hand_over<I: Link>(self, offered: Offered, wire: Wire<I>, read: &[u8], seat: Seat) {
-        let Offered {
-            offer,
-            body,
-            control,
-            ends,
-            lifeline,
-        } = offered;
-        let (Some(sockets), Some((body, span))) = (seat.held.sockets(), body.into_given()) else {
-            return;
-        };
-        let Some((socket, unread)) = wire.hand_over() else {
-            return tracing::debug!("connection lost before its socket was handed over");
-        };
-        if let Some(control) = &control {
-            sockets.stream(control);
-        }
-        let handover = Handover {
-            socket,
-            unread: [read, &unread].concat(),
-            framing: ends.framing(),
-            write_timeout: self.limits.write_timeout,
-            span,
-            host: Arc::clone(sockets.host()),
-            lease: Box::new(Lease::new(lifeline, control, ends, seat.held)),
-        };
-        offer
-            .accept(body, handover)
-            .expect("the types were compared when it was offered");
-    }
-
-    async fn http2<I>(self, wire: Wire<I>, exchanges: Exchanges, seat: Seat) -> hyper::Result<()>
+impl Http2 {
+    async fn serve<I>(self, wire: Wire<I>, exchanges: Exchanges, seat: Seat)
     where
         I: Link + AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -275,22 +298,18 @@ impl Connection<'_> {
         let executor = tasks.executor(self.limits.write_timeout);
         let wire = wire.counted(Frames::new());
         let connection =
-            http2(self.limits, executor).serve_connection(TokioIo::new(wire), exchanges);
-        let wind_down = http2::Connection::graceful_shutdown;
-        self.drive(connection, wind_down, self.idle()).await
+            http2(&self.limits, executor).serve_connection(TokioIo::new(wire), exchanges);
+        report(self.drive(connection).await);
     }
 
     /// Polls a connection until it ends, tells it when the server drains or when it is idle, and drops it when the deadline has
     /// passed.
-    async fn drive<C, T>(
-        self,
-        connection: C,
-        wind_down: fn(Pin<&mut C>),
-        idle: impl Future<Output = ()>,
-    ) -> hyper::Result<T>
+    async fn drive<I>(
+        &self,
+        connection: http2::Connection<I, Exchanges, TaskExecutor>,
+    ) -> hyper::Result<()>
     where
-        C: Future<Output = hyper::Result<T>>,
-        T: Default,
+        I: hyper::rt::Read + hyper::rt::Write + Unpin,
     {
         let mut connection = pin!(connection);
         let mut overdue = None;
@@ -298,23 +317,23 @@ impl Connection<'_> {
             biased;
             result = connection.as_mut() => return result,
             () = self.shutdown.requested() => {}
-            () = idle => overdue = Some(self.overdue()),
+            () = self.idle() => overdue = Some(self.overdue()),
         }
-        wind_down(connection.as_mut());
+        connection.as_mut().graceful_shutdown();
         self.activity.drain();
         tokio::select! {
             biased;
             result = connection => result,
             () = self.shutdown.reached(Phase::Forced) => {
                 self.activity.give_up(Exit::Shutdown, End::Deadline);
-                Ok(T::default())
+                Ok(())
             }
-            () = forever_unless(overdue) => Ok(T::default()),
+            () = forever_unless(overdue) => Ok(()),
         }
     }
 
     /// Resolves when an idle connection that was told to end has had the time to. One that was never used has none.
-    async fn overdue(self) {
+    async fn overdue(&self) {
         if self.activity.requests() > 0 {
             sleep(self.limits.write_timeout).await;
         }
@@ -322,8 +341,8 @@ impl Connection<'_> {
     }
 
     /// Resolves when no exchange has been open for as long as the next is waited for.
-    async fn idle(self) {
-        let limits = self.limits;
+    async fn idle(&self) {
+        let limits = &self.limits;
         loop {
             let limit = match self.activity.requests() {
                 0 => limits.head_timeout,
@@ -341,38 +360,6 @@ impl Connection<'_> {
     }
 }
 
-/// A connection over HTTP/1.1 up to its end, or to a response whose body takes the socket.
-struct UntilOffered<'a, C> {
-    connection: &'a mut C,
-    activity: &'a Activity,
-}
-
-impl<C> Future for UntilOffered<'_, C>
-where
-    C: Future<Output = hyper::Result<()>> + Unpin,
-{
-    type Output = hyper::Result<Option<Box<Offered>>>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut task::Context<'_>) -> Poll<Self::Output> {
-        match Pin::new(&mut *self.connection).poll(cx)? {
-            Poll::Ready(()) => Poll::Ready(Ok(None)),
-            Poll::Pending => match self.activity.take_offer() {
-                Some(offered) => Poll::Ready(Ok(Some(offered))),
-                None => Poll::Pending,
-            },
-        }
-    }
-}
-
-impl<I> UntilOffered<'_, http1::Connection<I, Exchanges>>
-where
-    I: hyper::rt::Read + hyper::rt::Write + Unpin,
-{
-    fn graceful_shutdown(mut self: Pin<&mut Self>) {
-        Pin::new(&mut *self.connection).graceful_shutdown();
-    }
-}
-
 /// A connection may be kept alive for no time at all, and must not be looked at all the time.
 const SHORTEST_LOOK: Duration = Duration::from_secs(1);
 
@@ -381,16 +368,6 @@ async fn forever_unless(end: Option<impl Future<Output = ()>>) {
         Some(end) => end.await,
         None => future::pending().await,
     }
-}
-
-fn http1(limits: &Limits) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        // The wire has its own, which tells a head from a connection that is idle.
-        .header_read_timeout(None)
-        .max_buf_size(limits.head_bytes)
-        .max_headers(limits.headers);
-    builder
 }
 
 fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor> {
@@ -410,7 +387,7 @@ fn http2(limits: &Limits, executor: TaskExecutor) -> http2::Builder<TaskExecutor
 }
 
 /// Answers the requests of one connection.
-struct Exchanges(Arc<Serving>);
+pub(crate) struct Exchanges(Arc<Serving>);
 
 impl hyper::service::Service<Request<Incoming>> for Exchanges {
     type Response = Response<Outgoing>;
@@ -434,7 +411,7 @@ impl hyper::service::Service<Request<Incoming>> for Exchanges {
 }
 
 /// One exchange, up to the head of its response. Dropping it leaves the exchange.
-struct Exchanging {
+pub(crate) struct Exchanging {
     state: State,
     version: Version,
     /// `None` when the response has it. Dropped after the state: a stage that waits is cancelled before its exchange ends.
@@ -476,7 +453,7 @@ struct Serving {
     site: Arc<Site>,
     detached: Detached,
     activity: Activity,
-    limits: Limits,
+    limits: Arc<Limits>,
 }
 
 impl Serving {
@@ -495,7 +472,7 @@ impl Serving {
             framing,
             ref refused,
             ..
-        } = self.limits;
+        } = *self.limits;
         match request.method() {
             _ if target_length(request) > target_bytes => Some(StatusCode::URI_TOO_LONG),
             _ if request.headers().len() > headers => {

@@ -73,7 +73,10 @@ impl Limit {
         cx: &mut Context<'_>,
     ) -> Poll<Result<T, Elapsed>> {
         if let Poll::Ready(done) = tried {
-            self.waits = false;
+            // Mostly it is not: a store would take the memory of each connection that is written to.
+            if self.waits {
+                self.waits = false;
+            }
             return Poll::Ready(Ok(done));
         }
         if !self.waits {

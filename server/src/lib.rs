@@ -65,6 +65,7 @@ mod extract;
 mod frames;
 mod guard;
 mod handler;
+mod http1;
 pub mod interceptors;
 mod interrupts;
 #[cfg(any(test, fuzzing))]

@@ -175,19 +175,26 @@ impl Outgoing {
 
     /// The next frame, cut where it is longer than a piece.
     fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
-        if self.rest.is_empty() {
-            let frame = self.poll_counted(cx);
-            self.flows = frame.is_ready();
-            let Some(frame) = ready!(frame)? else {
-                return Poll::Ready(Ok(None));
-            };
-            match frame.into_data() {
-                Ok(data) => self.rest = data,
-                Err(trailers) => return Poll::Ready(Ok(Some(trailers))),
-            }
+        if !self.rest.is_empty() {
+            let piece = self.rest.split_to(PIECE.min(self.rest.len()));
+            return Poll::Ready(Ok(Some(Frame::data(piece))));
         }
-        let piece = self.rest.split_to(PIECE.min(self.rest.len()));
-        Poll::Ready(Ok(Some(Frame::data(piece))))
+        // Most streams declare no length, and are asked often: that is short.
+        let frame = match (&self.left, &self.ahead) {
+            (None, None) => self.poll_body(cx),
+            _ => self.poll_counted(cx),
+        };
+        self.flows = frame.is_ready();
+        let Some(frame) = ready!(frame)? else {
+            return Poll::Ready(Ok(None));
+        };
+        if frame.data_ref().is_none_or(|data| data.len() <= PIECE) {
+            return Poll::Ready(Ok(Some(frame)));
+        }
+        Poll::Ready(Ok(Some(frame.map_data(|mut data| {
+            self.rest = data.split_off(PIECE);
+            data
+        }))))
     }
 
     /// A small value and those that are ready with it, copied together.
@@ -249,17 +256,11 @@ impl Outgoing {
         None
     }
 
-    /// Whether the connection has the head, and will have nothing else: the body waits for the socket.
-    fn leaves(&mut self) -> bool {
-        match mem::replace(&mut self.course, Course::Socket) {
-            Course::Connection => {
-                self.course = Course::Connection;
-                return false;
-            }
-            Course::Offered(offer) => self.leave(*offer),
-            Course::Socket => {}
+    /// The connection has the head, and will have nothing else: the body waits for the socket.
+    fn leaves(&mut self) {
+        if let Course::Offered(offer) = mem::replace(&mut self.course, Course::Socket) {
+            self.leave(*offer);
         }
-        true
     }
 
     fn leave(&mut self, offer: Offer) {
@@ -332,12 +333,13 @@ impl Outgoing {
         Ok(())
     }
 
+    #[inline]
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BoxError>> {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
-        self.ended = frame.is_none() || self.body.is_end_stream();
+        self.ended = frame.is_none() || self.body.has_ended();
         Poll::Ready(frame.transpose())
     }
 }
@@ -392,7 +394,8 @@ impl http_body::Body for Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Pieces>, BoxError>>> {
         let this = &mut *self;
-        if this.leaves() {
+        if !matches!(this.course, Course::Connection) {
+            this.leaves();
             return Poll::Pending;
         }
         if this.failure.is_none() {
@@ -507,6 +510,19 @@ mod tests {
             assert!(body.is_end_stream());
             assert_ready_eq!(ended.poll(), Exit::Served);
         }
+    }
+
+    /// The connection then sends the end with the last bytes.
+    #[test]
+    fn a_stream_that_says_that_it_has_ended_is_complete_with_its_last_frame() {
+        let (ongoing, line) = Activity::default().begin();
+        let whole = Body::new(String::from("whole"));
+        assert!(whole.whole().is_none());
+        let mut body = task::spawn(Outgoing::new(whole, None, ExecutionId::next(), ongoing));
+        assert!(!body.is_end_stream());
+        assert!(assert_ready!(body.enter(|cx, body| body.poll_frame(cx))).is_some());
+        assert!(body.is_end_stream());
+        assert_ready_eq!(task::spawn(line.watch()).poll(), Exit::Served);
     }
 
     /// A body that gives this, one poll after the other.

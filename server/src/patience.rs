@@ -75,10 +75,10 @@ impl Patience {
         begun: bool,
         cx: &mut Context<'_>,
     ) -> Poll<Awaited> {
-        self.look(activity);
         if activity.is_busy() {
             return Poll::Pending;
         }
+        self.look(activity);
         self.begun |= begun;
         let (awaited, limit) = if self.begun {
             (Awaited::Head, self.head_timeout)

@@ -4,37 +4,69 @@ use std::{io::IoSlice, mem};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-/// The data of a response's frame. One piece alone, as most are, costs no allocation.
+/// The data of a response's frame. One piece alone, as most are, costs no allocation, and little more than its bytes.
 #[derive(Debug, Default)]
 pub(crate) struct Pieces {
     first: Bytes,
-    /// The others, the last one first. None is empty.
-    others: Vec<Bytes>,
+    others: Option<Box<Others>>,
+}
+
+/// What follows the first piece.
+#[derive(Debug, Default)]
+struct Others {
+    /// The last one first. None is empty.
+    pieces: Vec<Bytes>,
     remaining: usize,
+}
+
+impl Others {
+    fn next(&mut self) -> Option<Bytes> {
+        let next = self.pieces.pop()?;
+        self.remaining -= next.len();
+        Some(next)
+    }
 }
 
 impl Pieces {
     /// In order.
     pub(crate) fn new(first: Bytes, mut others: Vec<Bytes>) -> Self {
-        others.reverse();
-        let others_length: usize = others.iter().map(Bytes::len).sum();
-        Self {
-            remaining: first.len() + others_length,
-            first,
-            others,
+        if others.is_empty() {
+            return first.into();
         }
+        others.reverse();
+        let remaining = others.iter().map(Bytes::len).sum();
+        let others = Others {
+            pieces: others,
+            remaining,
+        };
+        Self {
+            first,
+            others: Some(Box::new(others)),
+        }
+    }
+
+    /// What follows goes to the front. Returns whether there was something.
+    fn go_on(&mut self) -> bool {
+        let next = self.others.as_mut().and_then(|others| others.next());
+        let more = next.is_some();
+        self.first = next.unwrap_or_default();
+        more
     }
 }
 
 impl From<Bytes> for Pieces {
     fn from(first: Bytes) -> Self {
-        Self::new(first, Vec::new())
+        Self {
+            first,
+            others: None,
+        }
     }
 }
 
 impl Buf for Pieces {
     fn remaining(&self) -> usize {
-        self.remaining
+        let others = self.others.as_ref();
+        self.first.len() + others.map_or(0, |others| others.remaining)
     }
 
     fn chunk(&self) -> &[u8] {
@@ -42,26 +74,26 @@ impl Buf for Pieces {
     }
 
     fn chunks_vectored<'a>(&'a self, slices: &mut [IoSlice<'a>]) -> usize {
-        let pieces = std::iter::once(&self.first).chain(self.others.iter().rev());
-        let pieces = pieces.filter(|piece| !piece.is_empty());
-        let filled = slices.iter_mut().zip(pieces);
-        filled
+        let Some((slice, rest)) = slices.split_first_mut().filter(|_| !self.first.is_empty())
+        else {
+            return 0;
+        };
+        *slice = IoSlice::new(&self.first);
+        let Some(others) = &self.others else {
+            return 1;
+        };
+        let filled = rest.iter_mut().zip(others.pieces.iter().rev());
+        1 + filled
             .map(|(slice, piece)| *slice = IoSlice::new(piece))
             .count()
     }
 
     fn advance(&mut self, mut count: usize) {
-        self.remaining = self
-            .remaining
-            .checked_sub(count)
-            .expect("no more than remains");
-        while count >= self.first.len() {
+        while self.others.is_some() && count >= self.first.len() {
             count -= self.first.len();
-            let Some(next) = self.others.pop() else {
-                self.first.clear();
-                return;
-            };
-            self.first = next;
+            if !self.go_on() {
+                self.others = None;
+            }
         }
         self.first.advance(count);
     }
@@ -69,8 +101,7 @@ impl Buf for Pieces {
     fn copy_to_bytes(&mut self, length: usize) -> Bytes {
         if length == self.first.len() {
             let bytes = mem::take(&mut self.first);
-            self.first = self.others.pop().unwrap_or_default();
-            self.remaining -= length;
+            self.go_on();
             return bytes;
         }
         let mut copied = BytesMut::with_capacity(length);

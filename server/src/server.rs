@@ -1,6 +1,6 @@
 //! The server: where it listens, what it limits, and how it is started and ended.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use http::Method;
 use tokio::net::ToSocketAddrs;
@@ -386,7 +386,7 @@ impl Server {
         let (course, shutdown) = Course::new(detached.clone(), places.clone(), self.grace);
         let service = Service {
             router,
-            limits: self.limits,
+            limits: Arc::new(self.limits),
             host: Host { shutdown, detached },
             places,
             #[cfg(feature = "tls")]

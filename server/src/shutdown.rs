@@ -1,16 +1,17 @@
 //! The end of a server, told to all that it serves.
 
 use std::{
-    future::{Future, poll_fn},
-    pin::pin,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU8, AtomicUsize, Ordering},
     },
-    task::{Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 
-use tokio::sync::Notify;
+use pin_project_lite::pin_project;
+use tokio::sync::{Notify, futures::OwnedNotified};
 
 /// How far the end of the server has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,13 +39,15 @@ struct Course {
     /// Which of the waiting rooms is the next one's.
     next: AtomicUsize,
     /// Several, since each connection that is polled takes the lock of one.
-    waiting: [Notify; 8],
+    waiting: [Arc<Notify>; 8],
 }
 
 impl Announcer {
     pub(crate) fn announce(&self, phase: Phase) {
         self.0.phase.store(phase as u8, Ordering::Release);
-        self.0.waiting.iter().for_each(Notify::notify_waiters);
+        for room in &self.0.waiting {
+            room.notify_waiters();
+        }
     }
 }
 
@@ -82,10 +85,12 @@ impl Shutdown {
         course.is_some_and(|course| course.has_reached(phase))
     }
 
-    pub(crate) async fn reached(&self, phase: Phase) {
-        match &self.0 {
-            Some(course) => course.reached(phase).await,
-            None => std::future::pending().await,
+    pub(crate) fn reached(&self, phase: Phase) -> Reached {
+        Reached {
+            course: self.0.clone(),
+            phase,
+            waiting: None,
+            announced: None,
         }
     }
 }
@@ -95,40 +100,60 @@ impl Course {
         self.phase.load(Ordering::Acquire) >= phase as u8
     }
 
-    /// A connection polls this at each turn. Before the first announcement it takes the lock of a waiting room only when it is
-    /// polled first, or by another task. After it, always: one that is polled while another thread announces knows the phase before
-    /// it is woken for it.
-    async fn reached(&self, phase: Phase) {
-        let mut waits = pin!(self.announced(phase));
-        let mut waiting: Option<Waker> = None;
-        poll_fn(|cx| {
-            let known = waiting.as_ref();
-            let serving = !self.has_reached(Phase::Draining);
-            if serving && known.is_some_and(|waker| waker.will_wake(cx.waker())) {
-                return Poll::Pending;
-            }
-            waiting = serving.then(|| cx.waker().clone());
-            waits.as_mut().poll(cx)
-        })
-        .await;
-    }
-
-    async fn announced(&self, phase: Phase) {
+    /// The next announcement is not missed from here on.
+    fn announced(&self) -> OwnedNotified {
         let room = self.next.fetch_add(1, Ordering::Relaxed) % self.waiting.len();
+        Arc::clone(&self.waiting[room]).notified_owned()
+    }
+}
+
+pin_project! {
+    /// Resolves when a phase is reached. A connection polls this at each turn. Before the first announcement it takes the lock of a
+    /// waiting room only when it is polled first, or by another task. After it, always: one that is polled while another thread
+    /// announces knows the phase before it is woken for it.
+    pub(crate) struct Reached {
+        course: Option<Arc<Course>>,
+        phase: Phase,
+        // Who is known to wait, before the first announcement.
+        waiting: Option<Waker>,
+        #[pin]
+        announced: Option<OwnedNotified>,
+    }
+}
+
+impl Future for Reached {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let mut this = self.project();
+        let Some(course) = this.course else {
+            return Poll::Pending;
+        };
+        let known = this.waiting.as_ref();
+        let serving = !course.has_reached(Phase::Draining);
+        if serving && known.is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return Poll::Pending;
+        }
+        *this.waiting = serving.then(|| cx.waker().clone());
         loop {
-            // From here on an announcement is not missed, so that it can be looked for.
-            let announced = self.waiting[room].notified();
-            if self.has_reached(phase) {
-                return;
+            if this.announced.is_none() {
+                this.announced.set(Some(course.announced()));
+                // An announcement is not missed any more, so that it can be looked for.
+                if course.has_reached(*this.phase) {
+                    return Poll::Ready(());
+                }
             }
-            announced.await;
+            if let Some(announced) = this.announced.as_mut().as_pin_mut() {
+                ready!(announced.poll(cx));
+            }
+            this.announced.set(None);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, rc::Rc};
+    use std::{cell::RefCell, future::poll_fn, rc::Rc};
 
     use tokio_test::{assert_pending, assert_ready, task};
 

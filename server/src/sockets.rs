@@ -111,9 +111,10 @@ async fn close(socket: TcpStream, unread: Vec<u8>, limit: Duration, held: Held) 
     let _held = held;
     let activity = Activity::of_connection(Protocol::Http1);
     activity.set_unread(!unread.is_empty());
-    if let Some(io) = Stream::given_back(socket) {
-        let mut wire = Wire::new(io, Bytes::new(), activity, limit);
+    if let Some(mut io) = Stream::given_back(socket) {
         // A client that is not there any more has lost nothing.
+        let _gone = io.settled().await;
+        let mut wire = Wire::new(io, Bytes::new(), activity, limit);
         let _gone = wire.shutdown().await;
     }
 }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use peristyle_core::{BoxFuture, End};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf},
@@ -194,6 +194,25 @@ impl<I: Link> Wire<I> {
 }
 
 impl<I: Link + AsyncRead + AsyncWrite + Unpin> Wire<I> {
+    /// What was read already, and what has come since: hyper doubles its buffer for a head that it gets in two parts, and keeps
+    /// it. It does so here, too, if that is not the whole head, since one byte is left: the sizes that it goes through then end
+    /// with the largest that is allowed. What the transport says instead of giving something it says again.
+    fn read_start(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) {
+        let length = self.start.len().min(buffer.remaining());
+        buffer.put_slice(&self.start.split_to(length));
+        let room = buffer.remaining().saturating_sub(1);
+        if room == 0 || matches!(self.guarded, Guarded::Refused(_)) {
+            return;
+        }
+        let mut more = ReadBuf::new(buffer.initialize_unfilled_to(room));
+        let read = Pin::new(&mut self.io).poll_read(cx, &mut more);
+        let length = more.filled().len();
+        buffer.advance(length);
+        if let (Poll::Ready(Ok(())), Some(patience)) = (read, &mut self.patience) {
+            patience.came(&self.activity);
+        }
+    }
+
     /// Reads; a request that does not come in time is the end of what is read.
     fn poll_within_patience(
         &mut self,
@@ -258,9 +277,7 @@ impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncRead for Wire<I> {
         let this = &mut *self;
         let before = buffer.filled().len();
         if !this.start.is_empty() {
-            let length = this.start.len().min(buffer.remaining());
-            buffer.put_slice(&this.start[..length]);
-            this.start.advance(length);
+            this.read_start(cx, buffer);
         } else if let Guarded::Refused(place) = this.guarded {
             if place != Place::Frame {
                 return place.end();

@@ -28,7 +28,7 @@ use crate::{Shutdown, detached::Detached};
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
     pub(crate) router: Router,
-    pub(crate) limits: Limits,
+    pub(crate) limits: Arc<Limits>,
     pub(crate) host: Host,
     pub(crate) places: Places,
     #[cfg(feature = "tls")]
@@ -179,7 +179,7 @@ impl Service {
     pub(crate) fn alone(router: Router, limits: Limits, shutdown: Shutdown) -> Self {
         Self {
             router,
-            limits,
+            limits: Arc::new(limits),
             host: Host {
                 shutdown,
                 detached: Detached::new(0),

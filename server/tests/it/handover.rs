@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use http::HeaderValue;
 use http_body::Frame;
 use peristyle_core::{
     BoxError, Control, Controlled, End, handler,
@@ -17,7 +18,9 @@ use peristyle_core::{
 use peristyle_server::{Body, Context, Exit, Response, Router, Routes, Server};
 use tokio::{
     io::AsyncReadExt,
+    net::TcpSocket,
     sync::{mpsc, oneshot},
+    task::yield_now,
 };
 
 use super::support::{Client, GET, Running, finished, request, soon};
@@ -200,6 +203,90 @@ async fn every_end_is_told_once_and_closes_what_cannot_go_on() {
         assert_eq!(soon(site.exits.recv()).await, Some((exit, 3)));
         let controlled = site.controls.recv().await.unwrap();
         assert_eq!(controlled.dropped_now(), end);
+        site.server.ended().await;
+    }
+}
+
+/// What it holds of what was sent is little.
+fn narrow() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_send_buffer_size(4096).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    socket
+}
+
+#[tokio::test]
+async fn a_socket_is_not_handed_over_while_the_head_waits_for_the_client() {
+    let listening = narrow();
+    listening.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = listening.listen(1).unwrap();
+    let long = "x".repeat(48 * 1024);
+    let value = HeaderValue::try_from(&long).unwrap();
+    let lengthen = move |response: &mut Response| {
+        response.headers_mut().insert("x-long", value.clone());
+    };
+    let mut site = Site::with(lengthen, |_| Server::on(listener)).await;
+    let connected = narrow().connect(site.server.address).await;
+    let mut client = Client(connected.unwrap());
+    client.send(GET).await;
+    let _answering = soon(site.controls.recv()).await.unwrap();
+    others_have_their_turn().await;
+    assert!(site.handed.try_recv().is_err());
+    let head = client.until("\r\n\r\n").await;
+    let (start, end) = HEAD.split_once("\r\n").unwrap();
+    assert_eq!(head, format!("{start}\r\nx-long: {long}\r\n{end}"));
+    let mut handover = soon(site.handed.recv()).await.unwrap();
+    write(&mut handover, "3\r\nabc\r\n0\r\n\r\n", 3);
+    assert_eq!(client.until("0\r\n\r\n").await, "3\r\nabc\r\n0\r\n\r\n");
+    complete(handover);
+    assert_eq!(soon(site.exits.recv()).await, Some((Exit::Served, 3)));
+    site.server.ended().await;
+}
+
+/// Writes until the client, or the system, takes no more. Returns how much that was.
+fn fill(handover: &mut Handover) -> u64 {
+    let mut filled = 0;
+    while let Ok(length) = handover.socket.write(&[b'x'; 8192]) {
+        filled += length as u64;
+    }
+    handover.lease.sent(filled);
+    filled
+}
+
+/// What the server has to do meanwhile is done.
+async fn others_have_their_turn() {
+    for _ in 0..1000 {
+        yield_now().await;
+    }
+}
+
+/// A socket that is closed with something unread in it, or to which something more comes then, is reset, and what is still on its
+/// way in the other direction is lost.
+#[tokio::test]
+async fn a_socket_that_comes_back_is_not_closed_before_the_client_has_all() {
+    type Stray = (&'static str, &'static [u8], &'static str);
+    let cases: [Stray; 4] = [
+        ("", b"", ""),
+        ("came before it was given back", b"", ""),
+        ("", b"was read by the body", "comes after the end"),
+        ("some", b"some", "some"),
+    ];
+    for (before, read, after) in cases {
+        let mut site = Site::start().await;
+        let request = "GET / HTTP/1.0\r\nhost: a\r\n\r\n";
+        let (mut client, mut handover, _) = site.handed(request).await;
+        let filled = fill(&mut handover);
+        client.send(before).await;
+        let Handover { socket, lease, .. } = handover;
+        lease.complete(socket, read.to_vec());
+        let exit = soon(site.exits.recv()).await;
+        assert_eq!(exit, Some((Exit::Served, filled)));
+        others_have_their_turn().await;
+        client.send(after).await;
+        others_have_their_turn().await;
+        let got = client.rest_bytes().await;
+        assert_eq!(got.len() as u64, filled, "{before:?} {after:?}");
+        drop(client);
         site.server.ended().await;
     }
 }
