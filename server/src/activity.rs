@@ -167,6 +167,15 @@ impl Activity {
         self.count(|state| &state.requests)
     }
 
+    /// Whether an exchange is not over, so many requests have come, and nothing of them is still to be read.
+    pub(crate) fn is_answering(&self, requests: Option<usize>) -> bool {
+        self.0.as_deref().is_some_and(|state| {
+            state.open.load(Ordering::Relaxed) > 0
+                && requests == Some(state.requests.load(Ordering::Relaxed))
+                && !state.receiving.load(Ordering::Relaxed)
+        })
+    }
+
     /// Whether an exchange is not over, or the body of its request.
     pub(crate) fn is_busy(&self) -> bool {
         self.count(|state| &state.open) > 0

@@ -388,6 +388,8 @@ fn http1(limits: &Limits) -> http1::Builder {
     builder
         // The wire has its own, which tells a head from a connection that is idle.
         .header_read_timeout(None)
+        // With a guard the wire looks for the end itself.
+        .half_close(limits.framing == Framing::Guarded)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
     builder

@@ -27,6 +27,8 @@ pub(crate) struct Guard {
     reading: Reading,
     /// How many bytes of a target are passed on.
     target: usize,
+    /// How many heads have passed.
+    requests: usize,
 }
 
 #[derive(Debug)]
@@ -70,6 +72,7 @@ impl Guard {
         Self {
             reading: Reading::Start,
             target: target_bytes.saturating_add(1),
+            requests: 0,
         }
     }
 
@@ -91,6 +94,11 @@ impl Guard {
         matches!(self.reading, Reading::Head(_))
     }
 
+    /// How many requests have passed; `None` within one.
+    pub(crate) fn requests(&self) -> Option<usize> {
+        matches!(self.reading, Reading::Start).then_some(self.requests)
+    }
+
     fn place(&self) -> Place {
         match &self.reading {
             Reading::Start => Place::Head,
@@ -107,13 +115,13 @@ impl Guard {
                     self.reading = Reading::Head(Head::new(self.target));
                     return Ok(0);
                 };
-                self.reading = content.into();
+                self.follow(content);
                 Ok(length)
             }
             Reading::Head(head) => {
                 let (length, content) = head.read(bytes)?;
                 if let Some(content) = content {
-                    self.reading = content.into();
+                    self.follow(content);
                 }
                 Ok(length)
             }
@@ -134,6 +142,12 @@ impl Guard {
                 Ok(length)
             }
         }
+    }
+
+    /// A head has passed, behind which this comes.
+    fn follow(&mut self, content: Content) {
+        self.requests = self.requests.wrapping_add(1);
+        self.reading = content.into();
     }
 }
 
