@@ -1,8 +1,8 @@
 //! A guard over the bytes of an HTTP/1.1 connection, which refuses what servers and proxies read differently.
 //!
 //! hyper accepts some of it, and hides the rest: when a request has both a length and chunks, the service sees no length. The
-//! guard reads every request's head, and follows the body only to find the next head. It changes nothing, keeps no bytes
-//! but the first few of the word it is at, and allocates nothing. What it refuses is in `tests/hostile`.
+//! guard reads every request's head, and follows the body only to find the next head. It changes nothing, and keeps no bytes but
+//! the first few of the word it is at, and from the second request on the fields of the last. What it refuses is in `tests/hostile`.
 //!
 //! A head that has come whole is read line by line in `usual`, which gives up at the first thing that it does not expect. Then
 //! `head` reads from the start, byte by byte: it alone says what is refused, and can go on with the next piece.
@@ -18,6 +18,7 @@ mod usual;
 
 use chunks::Chunks;
 use head::{Content, Head};
+use usual::Usual;
 
 pub(crate) use named::names_one_host;
 
@@ -25,6 +26,7 @@ pub(crate) use named::names_one_host;
 #[derive(Debug)]
 pub(crate) struct Guard {
     reading: Reading,
+    usual: Usual,
     /// How many bytes of a target are passed on.
     target: usize,
     /// How many heads have passed.
@@ -71,6 +73,7 @@ impl Guard {
     pub(crate) fn new(target_bytes: usize) -> Self {
         Self {
             reading: Reading::Start,
+            usual: Usual::default(),
             target: target_bytes.saturating_add(1),
             requests: 0,
         }
@@ -111,7 +114,7 @@ impl Guard {
     fn advance(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         match &mut self.reading {
             Reading::Start => {
-                let Some((length, content)) = usual::read(bytes, self.target) else {
+                let Some((length, content)) = self.usual.read(bytes, self.target) else {
                     self.reading = Reading::Head(Head::new(self.target));
                     return Ok(0);
                 };
