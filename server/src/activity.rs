@@ -30,7 +30,7 @@ pub(crate) struct Activity(Option<Arc<State>>);
 struct State {
     /// Requests whose head has come.
     requests: AtomicUsize,
-    /// Exchanges that are not over, and bodies of requests that are still being received.
+    /// Exchanges that are not over, and over HTTP/2 bodies of requests that are still being received.
     open: AtomicUsize,
     /// What the client of HTTP/2 got, in the [frames](crate::frames) that it may send for it.
     earned: AtomicU64,
@@ -127,7 +127,7 @@ impl Activity {
             // The connection's task is the only one that begins any.
             let requests = state.requests.load(Ordering::Relaxed);
             state.requests.store(requests + 1, Ordering::Release);
-            state.open.fetch_add(1, Ordering::Relaxed);
+            state.open();
             state.unstarted.store(true, Ordering::Relaxed);
         }
         let lifeline = Lifeline::new();
@@ -156,15 +156,18 @@ impl Activity {
     /// The body of a request is still to be received. Whoever has it may read it when the response has long been sent.
     pub(crate) fn receive(&self) -> Receiving {
         if let Some(state) = &self.0 {
-            state.open.fetch_add(1, Ordering::Relaxed);
             state.receiving.store(true, Ordering::Relaxed);
+            if !state.flush_is_last {
+                state.open();
+            }
         }
         Receiving(self.clone())
     }
 
     /// How many requests have begun.
     pub(crate) fn requests(&self) -> usize {
-        self.count(|state| &state.requests)
+        let state = self.0.as_deref();
+        state.map_or(0, |state| state.requests.load(Ordering::Acquire))
     }
 
     /// Whether an exchange is not over, so many requests have come, and nothing of them is still to be read.
@@ -178,12 +181,11 @@ impl Activity {
 
     /// Whether an exchange is not over, or the body of its request.
     pub(crate) fn is_busy(&self) -> bool {
-        self.count(|state| &state.open) > 0
-    }
-
-    fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
         let state = self.0.as_deref();
-        state.map_or(0, |state| which(state).load(Ordering::Acquire))
+        state.is_some_and(|state| {
+            let receives = state.flush_is_last && state.receiving.load(Ordering::Acquire);
+            receives || state.open.load(Ordering::Acquire) > 0
+        })
     }
 
     pub(crate) fn earn(&self, frames: u64) {
@@ -297,7 +299,7 @@ impl Activity {
             state.offer_is_due.store(true, Ordering::Relaxed);
         }
         while let Some(mut lifeline) = state.next_ending() {
-            state.open.fetch_sub(1, Ordering::Relaxed);
+            state.close();
             lifeline.end(Exit::Served);
         }
         if self.is_awaited() {
@@ -340,11 +342,30 @@ impl Activity {
         if !state.flush_is_last {
             *lock(&state.idle_since) = Some(Instant::now());
         }
-        state.open.fetch_sub(1, Ordering::Release);
+        state.close();
     }
 }
 
 impl State {
+    /// Over HTTP/1.1 the connection's task alone begins and ends exchanges.
+    fn open(&self) {
+        if self.flush_is_last {
+            let open = self.open.load(Ordering::Relaxed);
+            self.open.store(open + 1, Ordering::Relaxed);
+        } else {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn close(&self) {
+        if self.flush_is_last {
+            let open = self.open.load(Ordering::Relaxed);
+            self.open.store(open.saturating_sub(1), Ordering::Release);
+        } else {
+            self.open.fetch_sub(1, Ordering::Release);
+        }
+    }
+
     fn end_with_flush(&self, lifeline: Lifeline) {
         let mut ending = lock(&self.ending);
         ending.push_back(lifeline);
@@ -369,9 +390,11 @@ impl Drop for Receiving {
     /// Over HTTP/1.1 nobody has to be woken to wait for the next request: if the response is over, it was the last.
     fn drop(&mut self) {
         if let Some(state) = &self.0.0 {
-            state.receiving.store(false, Ordering::Relaxed);
+            state.receiving.store(false, Ordering::Release);
+            if !state.flush_is_last {
+                self.0.end();
+            }
         }
-        self.0.end();
     }
 }
 
