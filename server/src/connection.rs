@@ -483,10 +483,10 @@ struct Serving {
 
 impl Serving {
     fn answer(&self, request: Request<Incoming>, line: Line) -> Answering {
-        let request = request
-            .map(|body| RequestBody::arriving(body, self.limits.body_timeout, &self.activity));
+        let (head, body) = request.into_parts();
+        let body = RequestBody::arriving(body, self.limits.body_timeout, &self.activity);
         let (site, detached) = (Arc::clone(&self.site), self.detached.clone());
-        self.router.handle(request, site, detached, line)
+        self.router.handle(head, body, site, detached, line)
     }
 
     /// What is answered in place of the routes.
