@@ -3,19 +3,20 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{self, Poll, ready},
+    task::{self, Poll},
 };
 
 use http::{HeaderMap, Method, StatusCode, header};
-use peristyle_core::{self as core, Detachable, Error, ExecutionId, Rest, handover::SocketOffer};
+use peristyle_core::{BoxFuture, Error, ExecutionId, handover::SocketOffer};
 use tracing::Span;
 
 use crate::{
-    Body, Context, Exchange, Response, Router, Shutdown,
+    Body, Context, Response, Router, Shutdown,
     detached::Detached,
     interceptors::{self, Identity, request_span},
+    lifeline::Line,
     outgoing,
-    problem::{Failures, Internals},
+    problem::{self, Failures, Internals},
 };
 
 /// A walk through the router's chain, and the response that is made of its end. Dropping it leaves the exchange.
@@ -23,11 +24,12 @@ use crate::{
 /// It is no `async fn`: those move what they are given, and what they give back, once more for each that calls another. For the
 /// same reason it is small.
 pub(crate) struct Answering {
-    /// `None` once it is dropped.
-    run: Option<Detachable<Exchange, Left>>,
-    internals: Internals,
-    identity: Option<Box<Identity>>,
-    head: bool,
+    /// `None` once it has ended.
+    run: Option<BoxFuture<'static, Answered>>,
+    line: Line,
+    /// Who goes on with the walk when its client has left it. The exchange must not have it: what is detached would keep its own
+    /// task alive.
+    detached: Detached,
     span: Enabled,
 }
 
@@ -52,46 +54,67 @@ impl Answering {
         detached: Detached,
         identity: Option<Box<Identity>>,
     ) -> Self {
-        let head = *cx.method() == Method::HEAD;
+        let line = cx.line().clone();
         let span = (!cx.span().is_disabled()).then(|| Box::new(cx.span().clone()));
         request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
-        let left = Left {
-            detached,
-            span: span.clone(),
-        };
-        Self {
-            run: Some(router.chain().run_detachable(cx, left)),
+        cx.on_detach(line.on_detach());
+        let chain = router.chain().clone();
+        let ending = Ending {
             internals: router.internals(),
             identity,
-            head,
+            head: *cx.method() == Method::HEAD,
+            line: line.clone(),
+        };
+        let run = async move {
+            let result = chain.run(&mut cx).await;
+            ending.answer(&mut cx, result)
+        };
+        Self {
+            run: Some(Box::pin(run)),
+            line,
+            detached,
             span,
         }
     }
+}
 
-    fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Answered {
-        let response = cx.take_response();
-        let late = cx.take_late();
-        let failures = Failures::new(cx, self.internals);
-        let mut response = match (result, response) {
-            (Err(error), _) => failures.answer(&error),
+/// What the response is made with when the walk has ended.
+struct Ending {
+    internals: Internals,
+    identity: Option<Box<Identity>>,
+    /// Whether the request is one for the head alone.
+    head: bool,
+    /// That of the exchange, which a stage can take away.
+    line: Line,
+}
+
+impl Ending {
+    fn answer(self, cx: &mut Context, result: Result<(), Error>) -> Answered {
+        if self.line.is_abandoned() {
+            return abandoned(cx, result);
+        }
+        let mut response = match (result, cx.take_response()) {
             (Ok(()), Some(response)) => response,
-            (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
+            (result, _) => {
+                let none = || Error::new("no interceptor answered");
+                Failures::new(cx, self.internals).answer(&result.err().unwrap_or_else(none))
+            }
         };
         let mut declared = declared(&response, self.head);
         if let Some(error) = unsendable(&response, declared) {
-            response = failures.answer(&Error::new(error));
+            response = Failures::new(cx, self.internals).answer(&Error::new(error));
             declared = self::declared(&response, self.head);
         }
         frame(&mut response, self.head);
-        if let Some(late) = late {
+        if let Some(late) = cx.take_late() {
             interceptors::add_late(response.headers_mut(), &late);
         }
-        if let Some(identity) = self.identity.take() {
+        if let Some(identity) = self.identity {
             identity.show(response.headers_mut());
         }
-        if let Some(span) = &self.span {
-            response = request_span::answered(span, response);
+        if !cx.span().is_disabled() {
+            response = request_span::answered(cx.span(), response);
         }
         // Nobody else asks.
         let closes = offers_body(&response) && closes(cx.headers());
@@ -101,6 +124,20 @@ impl Answering {
             declared,
             closes,
         }
+    }
+}
+
+/// Nobody is there for the response; an error that nobody handled is logged as any other.
+#[cold]
+fn abandoned(cx: &Context, result: Result<(), Error>) -> Answered {
+    if let Err(error) = result {
+        problem::log(&error, &problem::of(&error), cx.id());
+    }
+    Answered {
+        response: Response::default(),
+        id: cx.id().clone(),
+        declared: None,
+        closes: false,
     }
 }
 
@@ -125,18 +162,24 @@ impl Future for Answering {
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let span = this.span.clone();
-        let _inside = span.as_deref().map(Span::enter);
-        let run = this.run.as_mut().expect("taken only when this is dropped");
-        let (mut cx, result) = ready!(Pin::new(run).poll(task));
-        Poll::Ready(this.finish(&mut cx, result))
+        let _inside = this.span.as_deref().map(Span::enter);
+        let run = this.run.as_mut().expect("polled until it is ready");
+        let polled = run.as_mut().poll(task);
+        if polled.is_ready() {
+            this.run = None;
+        }
+        polled
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Some(span) = self.span.take() {
-            let run = self.run.take();
+        let Some(run) = self.run.take() else { return };
+        let span = self.span.take().map_or_else(Span::none, |span| *span);
+        if self.line.is_detached() {
+            self.line.abandon();
+            self.detached.spawn(run, span);
+        } else {
             span.in_scope(|| drop(run));
         }
     }
@@ -196,18 +239,4 @@ fn unsendable(response: &Response, declared: Option<u64>) -> Option<String> {
 pub(crate) struct Host {
     pub(crate) shutdown: Shutdown,
     pub(crate) detached: Detached,
-}
-
-/// Where a run goes on, and in which span, when its client has left it. The exchange must not have it: what is detached would
-/// keep its own task alive.
-struct Left {
-    detached: Detached,
-    span: Enabled,
-}
-
-impl core::Host<Exchange> for Left {
-    fn spawn(self, rest: Rest<Exchange>) {
-        let span = self.span.map_or_else(Span::none, |span| *span);
-        self.detached.spawn(rest, span);
-    }
 }

@@ -252,6 +252,10 @@ impl Exchange {
         }
     }
 
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
+    }
+
     pub(crate) fn take_response(&mut self) -> Option<Response> {
         self.response.take()
     }
