@@ -58,6 +58,8 @@ struct State {
     ending: Mutex<VecDeque<Lifeline>>,
     /// How many these are: most flushes end none.
     endings: AtomicUsize,
+    /// And how many that nobody will be told of, over HTTP/1.1.
+    silent_endings: AtomicUsize,
     streams: Streams,
     /// Whether a response's body can have the socket.
     hands_over: bool,
@@ -298,6 +300,11 @@ impl Activity {
         if state.has_offer.load(Ordering::Relaxed) {
             state.offer_is_due.store(true, Ordering::Relaxed);
         }
+        let silent = state.silent_endings.load(Ordering::Relaxed);
+        if silent > 0 {
+            state.silent_endings.store(0, Ordering::Relaxed);
+            (0..silent).for_each(|_| state.close());
+        }
         while let Some(mut lifeline) = state.next_ending() {
             state.close();
             lifeline.end(Exit::Served);
@@ -327,6 +334,10 @@ impl Activity {
     /// The response of an exchange was handed over whole. Returns whether it is still to be written.
     fn complete(&self, mut lifeline: Lifeline) -> bool {
         match &self.0 {
+            Some(state) if state.flush_is_last && lifeline.is_unwatched() => {
+                let silent = state.silent_endings.load(Ordering::Relaxed);
+                state.silent_endings.store(silent + 1, Ordering::Relaxed);
+            }
             Some(state) if state.flush_is_last => state.end_with_flush(lifeline),
             _ => {
                 lifeline.end(Exit::Served);
@@ -528,6 +539,21 @@ mod tests {
             assert!(activity.is_busy());
             end(&activity);
             assert_ready_eq!(ended.poll(), exit);
+        }
+    }
+
+    #[test]
+    fn an_exchange_that_nobody_watches_is_over_once_it_is_written_too() {
+        let activity = Activity::of_connection(Protocol::Http1);
+        for _ in 0..2 {
+            for _ in 0..2 {
+                let (mut ongoing, line) = activity.begin();
+                drop(line);
+                ongoing.complete();
+            }
+            assert!(activity.is_busy());
+            activity.flushed();
+            assert!(!activity.is_busy());
         }
     }
 
