@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{self, Poll},
+    task::{self, Poll, ready},
 };
 
 use http::{HeaderMap, Method, StatusCode, header};
@@ -25,7 +25,7 @@ use crate::{
 /// same reason it is small.
 pub(crate) struct Answering {
     /// `None` once it has ended.
-    run: Option<BoxFuture<'static, Answered>>,
+    run: Option<BoxFuture<'static, Walked>>,
     line: Line,
     /// Who goes on with the walk when its client has left it. The exchange must not have it: what is detached would keep its own
     /// task alive.
@@ -36,7 +36,33 @@ pub(crate) struct Answering {
 /// A span, unless it is disabled.
 type Enabled = Option<Box<Span>>;
 
-/// The end of a walk.
+/// The end of a walk. The response stays in the context until it is wanted: it is large, and moved at each step otherwise.
+pub(crate) struct Walked {
+    cx: Box<Context>,
+    declared: Option<u64>,
+    closes: bool,
+    /// Of the walk, for what the context has to drop.
+    span: Enabled,
+}
+
+impl Walked {
+    pub(crate) fn into_answered(mut self) -> Answered {
+        let response = self.cx.take_response().unwrap_or_default();
+        let (id, cx) = (self.cx.id().clone(), self.cx);
+        match self.span {
+            None => drop(cx),
+            Some(span) => span.in_scope(|| drop(cx)),
+        }
+        Answered {
+            response,
+            id,
+            declared: self.declared,
+            closes: self.closes,
+        }
+    }
+}
+
+/// What is answered.
 pub(crate) struct Answered {
     pub(crate) response: Response,
     pub(crate) id: ExecutionId,
@@ -65,10 +91,11 @@ impl Answering {
             identity,
             head: *cx.method() == Method::HEAD,
             line: line.clone(),
+            span: span.clone(),
         };
         let run = async move {
             let result = chain.run(&mut cx).await;
-            ending.answer(&mut cx, result)
+            ending.answer(cx, result)
         };
         Self {
             run: Some(Box::pin(run)),
@@ -85,59 +112,77 @@ struct Ending {
     identity: Option<Box<Identity>>,
     /// Whether the request is one for the head alone.
     head: bool,
-    /// That of the exchange, which a stage can take away.
+    /// Those of the exchange, which a stage can take away.
     line: Line,
+    span: Enabled,
 }
 
 impl Ending {
-    fn answer(self, cx: &mut Context, result: Result<(), Error>) -> Answered {
+    fn answer(self, mut cx: Box<Context>, result: Result<(), Error>) -> Walked {
         if self.line.is_abandoned() {
-            return abandoned(cx, result);
+            log_unhandled(&cx, result);
+            return Walked {
+                cx,
+                declared: None,
+                closes: false,
+                span: None,
+            };
         }
-        let mut response = match (result, cx.take_response()) {
-            (Ok(()), Some(response)) => response,
-            (result, _) => {
-                let none = || Error::new("no interceptor answered");
-                Failures::new(cx, self.internals).answer(&result.err().unwrap_or_else(none))
-            }
+        if result.is_err() || cx.response().is_none() {
+            let none = || Error::new("no interceptor answered");
+            self.fail(&mut cx, &result.err().unwrap_or_else(none));
+        }
+        let mut declared = self.declared(&cx);
+        let response = cx.response();
+        if let Some(error) = response.and_then(|response| unsendable(response, declared)) {
+            self.fail(&mut cx, &Error::new(error));
+            declared = self.declared(&cx);
+        }
+        self.finish(&mut cx);
+        // Nobody else asks.
+        let closes = cx.response().is_some_and(offers_body) && closes(cx.headers());
+        Walked {
+            cx,
+            declared,
+            closes,
+            span: None,
+        }
+    }
+
+    fn declared(&self, cx: &Context) -> Option<u64> {
+        declared(cx.response()?, self.head)
+    }
+
+    #[cold]
+    fn fail(&self, cx: &mut Context, error: &Error) {
+        let response = Failures::new(cx, self.internals).answer(error);
+        cx.set_response(response);
+    }
+
+    /// What is done to every response.
+    fn finish(self, cx: &mut Context) {
+        let late = cx.take_late();
+        let Some(response) = cx.response_mut() else {
+            return;
         };
-        let mut declared = declared(&response, self.head);
-        if let Some(error) = unsendable(&response, declared) {
-            response = Failures::new(cx, self.internals).answer(&Error::new(error));
-            declared = self::declared(&response, self.head);
-        }
-        frame(&mut response, self.head);
-        if let Some(late) = cx.take_late() {
+        frame(response, self.head);
+        if let Some(late) = late {
             interceptors::add_late(response.headers_mut(), &late);
         }
         if let Some(identity) = self.identity {
             identity.show(response.headers_mut());
         }
-        if !cx.span().is_disabled() {
-            response = request_span::answered(cx.span(), response);
-        }
-        // Nobody else asks.
-        let closes = offers_body(&response) && closes(cx.headers());
-        Answered {
-            response,
-            id: cx.id().clone(),
-            declared,
-            closes,
+        if let Some(span) = &self.span {
+            request_span::answered(span, response);
         }
     }
 }
 
 /// Nobody is there for the response; an error that nobody handled is logged as any other.
 #[cold]
-fn abandoned(cx: &Context, result: Result<(), Error>) -> Answered {
+fn log_unhandled(cx: &Context, result: Result<(), Error>) {
     if let Err(error) = result {
         problem::log(&error, &problem::of(&error), cx.id());
-    }
-    Answered {
-        response: Response::default(),
-        id: cx.id().clone(),
-        declared: None,
-        closes: false,
     }
 }
 
@@ -158,17 +203,16 @@ pub(crate) fn closes(headers: &HeaderMap) -> bool {
 }
 
 impl Future for Answering {
-    type Output = Answered;
+    type Output = Walked;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let _inside = this.span.as_deref().map(Span::enter);
         let run = this.run.as_mut().expect("polled until it is ready");
-        let polled = run.as_mut().poll(task);
-        if polled.is_ready() {
-            this.run = None;
-        }
-        polled
+        let walked = ready!(run.as_mut().poll(task));
+        this.run = None;
+        let span = this.span.clone();
+        Poll::Ready(Walked { span, ..walked })
     }
 }
 

@@ -457,7 +457,7 @@ impl Future for Exchanging {
         ongoing.activity().start();
         let mut answered = match &mut this.state {
             State::Refused(refusal) => *refusal.take().expect("polled once"),
-            State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
+            State::Answering(answering) => ready!(Pin::new(answering).poll(task)).into_answered(),
         };
         // Over HTTP/1.1 the response may say that it is the last.
         if this.version < Version::HTTP_2 && ongoing.activity().ends_keep_alive() {

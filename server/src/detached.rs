@@ -10,7 +10,7 @@ use peristyle_core::BoxFuture;
 use tokio::{runtime::Handle, task::JoinSet};
 use tracing::{Instrument, Span};
 
-use crate::answering::Answered;
+use crate::answering::Walked;
 
 /// The tasks of a server's detached executions. They end with the server.
 #[derive(Debug, Clone)]
@@ -33,7 +33,7 @@ impl Detached {
     }
 
     /// Goes on with an execution, in its span. Where it cannot be, it is dropped, and so cancelled.
-    pub(crate) fn spawn(&self, rest: BoxFuture<'static, Answered>, span: Span) {
+    pub(crate) fn spawn(&self, rest: BoxFuture<'static, Walked>, span: Span) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };

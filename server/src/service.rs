@@ -133,7 +133,7 @@ impl RouterService {
         let (ongoing, line) = Activity::default().begin();
         let (head, body) = request.into_parts();
         let answering = self.router.handle(head, body, site, detached.clone(), line);
-        let answered = answering.await;
+        let answered = answering.await.into_answered();
         if let Some(control) = answered.response.extensions().get::<Control>() {
             self.shared.streams.add(control);
         }

@@ -128,7 +128,7 @@ impl TestRequest<'_> {
         let (ongoing, line) = Activity::default().begin();
         let (head, body) = self.request.into_parts();
         let answering = router.handle(head, body, site, detached.clone(), line);
-        TestResponse(Outgoing::respond(answering.await, ongoing))
+        TestResponse(Outgoing::respond(answering.await.into_answered(), ongoing))
     }
 }
 

@@ -152,23 +152,20 @@ pub(crate) fn traced(cx: &Context, trace: &Trace) {
 }
 
 /// There is a response. The span goes on with a body that is streamed.
-pub(crate) fn answered(span: &Span, response: Response) -> Response {
-    if span.is_disabled() {
-        return response;
-    }
+pub(crate) fn answered(span: &Span, response: &mut Response) {
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {
         span.record("error.type", status.as_str());
         span.record("otel.status_code", "ERROR");
     }
-    response.map(|body| match body.whole() {
-        Some(_) => body,
-        None => Body::streamed(Spanned {
-            body,
+    let body = response.body_mut();
+    if body.whole().is_none() {
+        *body = Body::streamed(Spanned {
+            body: mem::take(body),
             span: span.clone(),
-        }),
-    })
+        });
+    }
 }
 
 /// A body that is polled and dropped inside of the span.
