@@ -143,6 +143,11 @@ impl Activity {
         (ongoing, line)
     }
 
+    /// Whether it goes on in several tasks, one for each stream.
+    fn is_multiplexed(&self) -> bool {
+        self.0.as_deref().is_some_and(|state| !state.flush_is_last)
+    }
+
     /// The exchange that has begun last is looked at.
     pub(crate) fn start(&self) {
         if let Some(state) = &self.0 {
@@ -444,7 +449,7 @@ impl Ongoing {
         if let Some(control) = &control {
             self.activity.stream(control);
         }
-        if self.activity.0.is_some() {
+        if self.activity.is_multiplexed() {
             self.progress = Progress::of_task(control);
         }
     }

@@ -188,11 +188,13 @@ fn log_unhandled(cx: &Context, result: Result<(), Error>) {
 
 /// Whether the body can go on to write itself to a socket.
 pub(crate) fn offers_body(response: &Response) -> bool {
-    let offer = response.extensions().get::<SocketOffer>();
-    let given = response.body().given();
-    offer
-        .zip(given)
-        .is_some_and(|(offer, given)| offer.fits(given))
+    let Some(offer) = response.extensions().get::<SocketOffer>() else {
+        return false;
+    };
+    response
+        .body()
+        .given()
+        .is_some_and(|given| offer.fits(given))
 }
 
 /// RFC 9112, section 9.6.
