@@ -425,7 +425,8 @@ impl<T> Context<T> {
     }
 
     /// Lets stages [detach](Self::detach) this execution, of which `host` is told. For hosts that go on with a future of their own
-    /// in which they run a chain; [`Chain::run_detachable`] does this for all others.
+    /// in which they run a chain; [`Chain::run_detachable`] does this for all others. Within a run this does nothing: no stage can
+    /// take an execution away from its host.
     ///
     /// ```
     /// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
@@ -440,7 +441,9 @@ impl<T> Context<T> {
     /// # Ok::<(), peristyle_core::Error>(())
     /// ```
     pub fn on_detach(&mut self, host: Arc<dyn OnDetach>) {
-        self.detach = Some(host);
+        if !self.walk.is_under_way() {
+            self.detach = Some(host);
+        }
     }
 
     /// The names of the interceptors still to come, in order.
