@@ -59,19 +59,23 @@ impl<W: Future> Attended<'_, W> {
                 Poll::Pending => poll_interrupt(task).map(Err),
             })
         });
-        let ended = match polled {
+        let cut = match polled {
             Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(Ok(output))) => Ok(output),
-            Ok(Poll::Ready(Err(error))) => Err(Cut::new(Why::Interrupted, error)),
-            Err(panicked) => Err(Cut::new(Why::Panicked, panicked)),
+            Ok(Poll::Ready(Ok(output))) => {
+                // It has nothing left to drop.
+                self.walk.set(None);
+                return Poll::Ready(Ok(output));
+            }
+            Ok(Poll::Ready(Err(error))) => Cut::new(Why::Interrupted, error),
+            Err(panicked) => Cut::new(Why::Panicked, panicked),
         };
         let dropped = self.end().err();
-        Poll::Ready(ended.map_err(|cut| Cut { dropped, ..cut }))
+        Poll::Ready(Err(Cut { dropped, ..cut }))
     }
 }
 
 impl<W> Attended<'_, W> {
-    /// Drops the walk, and with it the stage that was running. One that has come to its end has nothing left to drop.
+    /// Drops the walk, and with it the stage that was running.
     fn end(&mut self) -> Result<(), Panicked> {
         let Self { surroundings, walk } = self;
         surroundings.hold(|| Panicked::catch(|| walk.set(None)))

@@ -13,9 +13,8 @@ use tokio::time::Instant;
 
 use crate::{
     Binding, BoxError, Chain, Error, ExecutionId, IntoOutcome, Link, Missing, Name, NotDetachable,
-    Observer, Stage,
+    Observer, OnDetach, Stage,
     binding::Bindings,
-    detachable::Detach,
     surroundings::{self, Parts, Surroundings},
     terminator::Terminators,
     values::Values,
@@ -56,7 +55,7 @@ pub struct Context<T> {
     bindings: Bindings,
     /// What was set before the run for the run.
     ahead: Mutex<Surroundings>,
-    detach: Option<Detach>,
+    detach: Option<Arc<dyn OnDetach>>,
     /// How many runs are under way, each in a stage of the one before.
     depth: usize,
     /// When the stage that is running began, if it is observed.
@@ -418,11 +417,33 @@ impl<T> Context<T> {
     ///
     /// # Errors
     ///
-    /// When the host does not run this by [`Chain::run_detachable`].
+    /// When the host does not run this by [`Chain::run_detachable`], nor has said that it [can be detached](Self::on_detach).
     pub fn detach(&mut self) -> Result<(), NotDetachable> {
         let detach = self.detach.as_ref().ok_or(NotDetachable(()))?;
-        detach.call();
+        detach.detached();
         Ok(())
+    }
+
+    /// Lets stages [detach](Self::detach) this execution, of which `host` is told. For hosts that go on with a future of their own
+    /// in which they run a chain; [`Chain::run_detachable`] does this for all others. Within a run this does nothing: no stage can
+    /// take an execution away from its host.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicBool, Ordering}};
+    ///
+    /// use peristyle_core::{Chain, Context, before};
+    ///
+    /// let detached = Arc::new(AtomicBool::new(false));
+    /// let mut cx = Context::new(0);
+    /// cx.on_detach(detached.clone());
+    /// Chain::from(before(|cx: &mut Context<u32>| cx.detach())).run_now(&mut cx)?;
+    /// assert!(detached.load(Ordering::Relaxed));
+    /// # Ok::<(), peristyle_core::Error>(())
+    /// ```
+    pub fn on_detach(&mut self, host: Arc<dyn OnDetach>) {
+        if !self.walk.is_under_way() {
+            self.detach = Some(host);
+        }
     }
 
     /// The names of the interceptors still to come, in order.
@@ -683,8 +704,8 @@ impl<T> Context<T> {
         self.depth == course.depth
     }
 
-    pub(crate) fn set_detach(&mut self, detach: Option<Detach>) {
-        self.detach = detach;
+    pub(crate) fn forbid_detaching(&mut self) {
+        self.detach = None;
     }
 }
 

@@ -42,18 +42,18 @@ impl<T, F: FnOnce(Rest<T>)> Host<T> for F {
 pub struct Detachable<T, H: Host<T>> {
     /// `None` once it has ended.
     rest: Option<Rest<T>>,
-    detached: Detach,
+    detached: Arc<AtomicBool>,
     host: Option<H>,
 }
 
 impl<T: Send + 'static, H: Host<T>> Detachable<T, H> {
     pub(crate) fn new(chain: &Chain<T>, mut cx: Box<Context<T>>, host: H) -> Self {
-        let detached = Detach::default();
-        cx.set_detach(Some(detached.clone()));
+        let detached = Arc::new(AtomicBool::new(false));
+        cx.on_detach(Arc::clone(&detached) as Arc<dyn OnDetach>);
         let chain = chain.clone();
         let rest = Box::pin(async move {
             let result = Run::new(&mut cx, chain, Heading::In, None).whole().await;
-            cx.set_detach(None);
+            cx.forbid_detaching();
             (cx, result)
         });
         Self {
@@ -82,7 +82,7 @@ impl<T, H: Host<T>> Future for Detachable<T, H> {
 
 impl<T, H: Host<T>> Drop for Detachable<T, H> {
     fn drop(&mut self) {
-        if !self.detached.is_called() {
+        if !self.detached.load(Ordering::Relaxed) {
             return;
         }
         if let (Some(rest), Some(host)) = (self.rest.take(), self.host.take()) {
@@ -95,22 +95,21 @@ impl<T, H: Host<T>> fmt::Debug for Detachable<T, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Detachable")
             .field("ended", &self.rest.is_none())
-            .field("detached", &self.detached.is_called())
+            .field("detached", &self.detached)
             .finish_non_exhaustive()
     }
 }
 
-/// What the context and the host of an execution share: whether it was detached.
-#[derive(Clone, Default)]
-pub(crate) struct Detach(Arc<AtomicBool>);
+/// Who is told that a stage has detached an execution; see [`Context::on_detach`].
+pub trait OnDetach: Send + Sync {
+    /// It is to run to its end, although nobody may wait for it any more. Called by the stage, once or more often.
+    fn detached(&self);
+}
 
-impl Detach {
-    pub(crate) fn call(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(crate) fn is_called(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+/// It becomes true.
+impl OnDetach for AtomicBool {
+    fn detached(&self) {
+        self.store(true, Ordering::Relaxed);
     }
 }
 

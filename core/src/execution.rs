@@ -142,6 +142,9 @@ impl<T> Drop for Run<'_, T> {
             }
             self.cx.resume(course);
         }
+        if self.surroundings.is_empty() {
+            return;
+        }
         let surroundings = mem::take(&mut self.surroundings);
         if let Err(panicked) = Panicked::catch(|| drop(surroundings)) {
             tell_left_behind(&panicked);

@@ -329,7 +329,7 @@ pub use self::{
     channel::channel,
     context::{Context, NotEntering},
     control::{Control, Controlled, End},
-    detachable::{Detachable, Host, NotDetachable, Rest},
+    detachable::{Detachable, Host, NotDetachable, OnDetach, Rest},
     error::{BoxError, Closed, Error, Panicked, WouldWait},
     error_fn::{AsyncErrorFn, Caught, ErrorFn},
     execution_id::ExecutionId,

@@ -46,6 +46,11 @@ impl Surroundings {
         change(self.parts.get_or_insert_default())
     }
 
+    /// Whether there is nothing of them to drop.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.parts.is_none()
+    }
+
     pub(crate) fn belong_to(&mut self, owner: usize) {
         self.owner = owner;
     }

@@ -8,9 +8,9 @@ use std::{
 
 use crate::Name;
 
-/// At most one value of each type.
+/// At most one value of each type. Many executions leave none, and an empty map takes longer to drop than no map.
 #[derive(Default)]
-pub(crate) struct Values(BTreeMap<TypeId, Slot>);
+pub(crate) struct Values(Option<BTreeMap<TypeId, Slot>>);
 
 struct Slot {
     type_name: &'static str,
@@ -23,23 +23,27 @@ impl Values {
             type_name: type_name::<V>(),
             value: Box::new(value),
         };
-        self.0.insert(TypeId::of::<V>(), slot).and_then(Slot::open)
+        let slots = self.0.get_or_insert_default();
+        slots.insert(TypeId::of::<V>(), slot).and_then(Slot::open)
     }
 
     pub(crate) fn get<V: 'static>(&self) -> Option<&V> {
-        self.0.get(&TypeId::of::<V>())?.value.downcast_ref()
+        let slot = self.0.as_ref()?.get(&TypeId::of::<V>())?;
+        slot.value.downcast_ref()
     }
 
     pub(crate) fn get_mut<V: 'static>(&mut self) -> Option<&mut V> {
-        self.0.get_mut(&TypeId::of::<V>())?.value.downcast_mut()
+        let slot = self.0.as_mut()?.get_mut(&TypeId::of::<V>())?;
+        slot.value.downcast_mut()
     }
 
     pub(crate) fn remove<V: 'static>(&mut self) -> Option<V> {
-        self.0.remove(&TypeId::of::<V>()).and_then(Slot::open)
+        self.0.as_mut()?.remove(&TypeId::of::<V>())?.open()
     }
 
     pub(crate) fn type_names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.values().map(|slot| slot.type_name)
+        let slots = self.0.iter().flat_map(BTreeMap::values);
+        slots.map(|slot| slot.type_name)
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{Chain, Link};
 
 /// What is left of the cursor has been entered (the stack); what is right of it is still to come (the queue).
 pub(crate) struct Walk<T> {
-    line: SmallVec<[Segment<T>; 4]>,
+    line: SmallVec<[Segment<T>; 2]>,
     /// The segment that the cursor is in.
     segment: usize,
     /// Where the cursor is in that segment's chain: all before it has been entered.

@@ -30,7 +30,7 @@ pub(crate) struct Activity(Option<Arc<State>>);
 struct State {
     /// Requests whose head has come.
     requests: AtomicUsize,
-    /// Exchanges that are not over, and bodies of requests that are still being received.
+    /// Exchanges that are not over, and over HTTP/2 bodies of requests that are still being received.
     open: AtomicUsize,
     /// What the client of HTTP/2 got, in the [frames](crate::frames) that it may send for it.
     earned: AtomicU64,
@@ -59,6 +59,8 @@ struct State {
     ending: Mutex<VecDeque<Lifeline>>,
     /// How many these are: most flushes end none.
     endings: AtomicUsize,
+    /// And how many that nobody will be told of, over HTTP/1.1.
+    silent_endings: AtomicUsize,
     streams: Streams,
     /// Whether a response's body can have the socket.
     hands_over: bool,
@@ -128,7 +130,7 @@ impl Activity {
             // The connection's task is the only one that begins any.
             let requests = state.requests.load(Ordering::Relaxed);
             state.requests.store(requests + 1, Ordering::Release);
-            state.open.fetch_add(1, Ordering::Relaxed);
+            state.open();
             state.unstarted.store(true, Ordering::Relaxed);
         }
         let lifeline = Lifeline::new();
@@ -140,6 +142,11 @@ impl Activity {
             passed_on: false,
         };
         (ongoing, line)
+    }
+
+    /// Whether it goes on in several tasks, one for each stream.
+    fn is_multiplexed(&self) -> bool {
+        self.0.as_deref().is_some_and(|state| !state.flush_is_last)
     }
 
     /// The exchange that has begun last is looked at.
@@ -157,25 +164,36 @@ impl Activity {
     /// The body of a request is still to be received. Whoever has it may read it when the response has long been sent.
     pub(crate) fn receive(&self) -> Receiving {
         if let Some(state) = &self.0 {
-            state.open.fetch_add(1, Ordering::Relaxed);
             state.receiving.store(true, Ordering::Relaxed);
+            if !state.flush_is_last {
+                state.open();
+            }
         }
         Receiving(self.clone())
     }
 
     /// How many requests have begun.
     pub(crate) fn requests(&self) -> usize {
-        self.count(|state| &state.requests)
+        let state = self.0.as_deref();
+        state.map_or(0, |state| state.requests.load(Ordering::Acquire))
+    }
+
+    /// Whether an exchange is not over, so many requests have come, and nothing of them is still to be read.
+    pub(crate) fn is_answering(&self, requests: Option<usize>) -> bool {
+        self.0.as_deref().is_some_and(|state| {
+            state.open.load(Ordering::Relaxed) > 0
+                && requests == Some(state.requests.load(Ordering::Relaxed))
+                && !state.receiving.load(Ordering::Relaxed)
+        })
     }
 
     /// Whether an exchange is not over, or the body of its request.
     pub(crate) fn is_busy(&self) -> bool {
-        self.count(|state| &state.open) > 0
-    }
-
-    fn count(&self, which: fn(&State) -> &AtomicUsize) -> usize {
         let state = self.0.as_deref();
-        state.map_or(0, |state| which(state).load(Ordering::Acquire))
+        state.is_some_and(|state| {
+            let receives = state.flush_is_last && state.receiving.load(Ordering::Acquire);
+            receives || state.open.load(Ordering::Acquire) > 0
+        })
     }
 
     pub(crate) fn earn(&self, frames: u64) {
@@ -288,8 +306,13 @@ impl Activity {
         if state.has_offer.load(Ordering::Relaxed) {
             state.offer_is_due.store(true, Ordering::Relaxed);
         }
+        let silent = state.silent_endings.load(Ordering::Relaxed);
+        if silent > 0 {
+            state.silent_endings.store(0, Ordering::Relaxed);
+            (0..silent).for_each(|_| state.close());
+        }
         while let Some(mut lifeline) = state.next_ending() {
-            state.open.fetch_sub(1, Ordering::Relaxed);
+            state.close();
             lifeline.end(Exit::Served);
         }
         if self.is_awaited() {
@@ -319,6 +342,10 @@ impl Activity {
     /// The response of an exchange was handed over whole. Returns whether it is still to be written.
     fn complete(&self, mut lifeline: Lifeline) -> bool {
         match &self.0 {
+            Some(state) if state.flush_is_last && lifeline.is_unwatched() => {
+                let silent = state.silent_endings.load(Ordering::Relaxed);
+                state.silent_endings.store(silent + 1, Ordering::Relaxed);
+            }
             Some(state) if state.flush_is_last => state.end_with_flush(lifeline),
             _ => {
                 lifeline.end(Exit::Served);
@@ -334,11 +361,30 @@ impl Activity {
         if !state.flush_is_last {
             *lock(&state.idle_since) = Some(Instant::now());
         }
-        state.open.fetch_sub(1, Ordering::Release);
+        state.close();
     }
 }
 
 impl State {
+    /// Over HTTP/1.1 the connection's task alone begins and ends exchanges.
+    fn open(&self) {
+        if self.flush_is_last {
+            let open = self.open.load(Ordering::Relaxed);
+            self.open.store(open + 1, Ordering::Relaxed);
+        } else {
+            self.open.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn close(&self) {
+        if self.flush_is_last {
+            let open = self.open.load(Ordering::Relaxed);
+            self.open.store(open.saturating_sub(1), Ordering::Release);
+        } else {
+            self.open.fetch_sub(1, Ordering::Release);
+        }
+    }
+
     fn end_with_flush(&self, lifeline: Lifeline) {
         let mut ending = lock(&self.ending);
         ending.push_back(lifeline);
@@ -363,9 +409,11 @@ impl Drop for Receiving {
     /// Over HTTP/1.1 nobody has to be woken to wait for the next request: if the response is over, it was the last.
     fn drop(&mut self) {
         if let Some(state) = &self.0.0 {
-            state.receiving.store(false, Ordering::Relaxed);
+            state.receiving.store(false, Ordering::Release);
+            if !state.flush_is_last {
+                self.0.end();
+            }
         }
-        self.0.end();
     }
 }
 
@@ -405,7 +453,7 @@ impl Ongoing {
         if let Some(control) = &control {
             self.activity.stream(control);
         }
-        if self.activity.0.is_some() {
+        if self.activity.is_multiplexed() {
             self.progress = Progress::of_task(control);
         }
     }
@@ -500,6 +548,21 @@ mod tests {
             assert!(activity.is_busy());
             end(&activity);
             assert_ready_eq!(ended.poll(), exit);
+        }
+    }
+
+    #[test]
+    fn an_exchange_that_nobody_watches_is_over_once_it_is_written_too() {
+        let activity = Activity::of_connection(Protocol::Http1);
+        for _ in 0..2 {
+            for _ in 0..2 {
+                let (mut ongoing, line) = activity.begin();
+                drop(line);
+                ongoing.complete();
+            }
+            assert!(activity.is_busy());
+            activity.flushed();
+            assert!(!activity.is_busy());
         }
     }
 

@@ -7,15 +7,16 @@ use std::{
 };
 
 use http::{HeaderMap, Method, StatusCode, header};
-use peristyle_core::{self as core, Detachable, Error, ExecutionId, Rest, handover::SocketOffer};
+use peristyle_core::{BoxFuture, Error, ExecutionId, handover::SocketOffer};
 use tracing::Span;
 
 use crate::{
-    Body, Context, Exchange, Response, Router, Shutdown,
+    Body, Context, Response, Router, Shutdown,
     detached::Detached,
     interceptors::{self, Identity, request_span},
+    lifeline::Line,
     outgoing,
-    problem::{Failures, Internals},
+    problem::{self, Failures, Internals},
 };
 
 /// A walk through the router's chain, and the response that is made of its end. Dropping it leaves the exchange.
@@ -23,18 +24,45 @@ use crate::{
 /// It is no `async fn`: those move what they are given, and what they give back, once more for each that calls another. For the
 /// same reason it is small.
 pub(crate) struct Answering {
-    /// `None` once it is dropped.
-    run: Option<Detachable<Exchange, Left>>,
-    internals: Internals,
-    identity: Option<Box<Identity>>,
-    head: bool,
+    /// `None` once it has ended.
+    run: Option<BoxFuture<'static, Walked>>,
+    line: Line,
+    /// Who goes on with the walk when its client has left it. The exchange must not have it: what is detached would keep its own
+    /// task alive.
+    detached: Detached,
     span: Enabled,
 }
 
 /// A span, unless it is disabled.
 type Enabled = Option<Box<Span>>;
 
-/// The end of a walk.
+/// The end of a walk. The response stays in the context until it is wanted: it is large, and moved at each step otherwise.
+pub(crate) struct Walked {
+    cx: Box<Context>,
+    declared: Option<u64>,
+    closes: bool,
+    /// Of the walk, for what the context has to drop.
+    span: Enabled,
+}
+
+impl Walked {
+    pub(crate) fn into_answered(mut self) -> Answered {
+        let response = self.cx.take_response().unwrap_or_default();
+        let (id, cx) = (self.cx.id().clone(), self.cx);
+        match self.span {
+            None => drop(cx),
+            Some(span) => span.in_scope(|| drop(cx)),
+        }
+        Answered {
+            response,
+            id,
+            declared: self.declared,
+            closes: self.closes,
+        }
+    }
+}
+
+/// What is answered.
 pub(crate) struct Answered {
     pub(crate) response: Response,
     pub(crate) id: ExecutionId,
@@ -52,65 +80,121 @@ impl Answering {
         detached: Detached,
         identity: Option<Box<Identity>>,
     ) -> Self {
-        let head = *cx.method() == Method::HEAD;
+        let line = cx.line().clone();
         let span = (!cx.span().is_disabled()).then(|| Box::new(cx.span().clone()));
         request_span::identified(&cx);
         cx.terminate_when(|cx| cx.response().is_some());
-        let left = Left {
-            detached,
-            span: span.clone(),
-        };
-        Self {
-            run: Some(router.chain().run_detachable(cx, left)),
+        cx.on_detach(line.on_detach());
+        let chain = router.chain().clone();
+        let ending = Ending {
             internals: router.internals(),
             identity,
-            head,
+            head: *cx.method() == Method::HEAD,
+            line: line.clone(),
+            span: span.clone(),
+        };
+        let run = async move {
+            let result = chain.run(&mut cx).await;
+            ending.answer(cx, result)
+        };
+        Self {
+            run: Some(Box::pin(run)),
+            line,
+            detached,
             span,
         }
     }
+}
 
-    fn finish(&mut self, cx: &mut Context, result: Result<(), Error>) -> Answered {
-        let response = cx.take_response();
-        let late = cx.take_late();
-        let failures = Failures::new(cx, self.internals);
-        let mut response = match (result, response) {
-            (Err(error), _) => failures.answer(&error),
-            (Ok(()), Some(response)) => response,
-            (Ok(()), None) => failures.answer(&Error::new("no interceptor answered")),
-        };
-        let mut declared = declared(&response, self.head);
-        if let Some(error) = unsendable(&response, declared) {
-            response = failures.answer(&Error::new(error));
-            declared = self::declared(&response, self.head);
+/// What the response is made with when the walk has ended.
+struct Ending {
+    internals: Internals,
+    identity: Option<Box<Identity>>,
+    /// Whether the request is one for the head alone.
+    head: bool,
+    /// Those of the exchange, which a stage can take away.
+    line: Line,
+    span: Enabled,
+}
+
+impl Ending {
+    fn answer(self, mut cx: Box<Context>, result: Result<(), Error>) -> Walked {
+        if self.line.is_abandoned() {
+            log_unhandled(&cx, result);
+            return Walked {
+                cx,
+                declared: None,
+                closes: false,
+                span: None,
+            };
         }
-        frame(&mut response, self.head);
+        if result.is_err() || cx.response().is_none() {
+            let none = || Error::new("no interceptor answered");
+            self.fail(&mut cx, &result.err().unwrap_or_else(none));
+        }
+        let mut declared = self.declared(&cx);
+        let response = cx.response();
+        if let Some(error) = response.and_then(|response| unsendable(response, declared)) {
+            self.fail(&mut cx, &Error::new(error));
+            declared = self.declared(&cx);
+        }
+        self.finish(&mut cx);
+        // Nobody else asks.
+        let closes = cx.response().is_some_and(offers_body) && closes(cx.headers());
+        Walked {
+            cx,
+            declared,
+            closes,
+            span: None,
+        }
+    }
+
+    fn declared(&self, cx: &Context) -> Option<u64> {
+        declared(cx.response()?, self.head)
+    }
+
+    #[cold]
+    fn fail(&self, cx: &mut Context, error: &Error) {
+        let response = Failures::new(cx, self.internals).answer(error);
+        cx.set_response(response);
+    }
+
+    /// What is done to every response.
+    fn finish(self, cx: &mut Context) {
+        let late = cx.take_late();
+        let Some(response) = cx.response_mut() else {
+            return;
+        };
+        frame(response, self.head);
         if let Some(late) = late {
             interceptors::add_late(response.headers_mut(), &late);
         }
-        if let Some(identity) = self.identity.take() {
+        if let Some(identity) = self.identity {
             identity.show(response.headers_mut());
         }
         if let Some(span) = &self.span {
-            response = request_span::answered(span, response);
+            request_span::answered(span, response);
         }
-        // Nobody else asks.
-        let closes = offers_body(&response) && closes(cx.headers());
-        Answered {
-            response,
-            id: cx.id().clone(),
-            declared,
-            closes,
-        }
+    }
+}
+
+/// Nobody is there for the response; an error that nobody handled is logged as any other.
+#[cold]
+fn log_unhandled(cx: &Context, result: Result<(), Error>) {
+    if let Err(error) = result {
+        problem::log(&error, &problem::of(&error), cx.id());
     }
 }
 
 /// Whether the body can go on to write itself to a socket.
 pub(crate) fn offers_body(response: &Response) -> bool {
-    let offer = response.extensions().get::<SocketOffer>();
-    let given = response.body().given();
-    offer
-        .zip(given)
-        .is_some_and(|(offer, given)| offer.fits(given))
+    let Some(offer) = response.extensions().get::<SocketOffer>() else {
+        return false;
+    };
+    response
+        .body()
+        .given()
+        .is_some_and(|given| offer.fits(given))
 }
 
 /// RFC 9112, section 9.6.
@@ -121,22 +205,27 @@ pub(crate) fn closes(headers: &HeaderMap) -> bool {
 }
 
 impl Future for Answering {
-    type Output = Answered;
+    type Output = Walked;
 
     fn poll(mut self: Pin<&mut Self>, task: &mut task::Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        let _inside = this.span.as_deref().map(Span::enter);
+        let run = this.run.as_mut().expect("polled until it is ready");
+        let walked = ready!(run.as_mut().poll(task));
+        this.run = None;
         let span = this.span.clone();
-        let _inside = span.as_deref().map(Span::enter);
-        let run = this.run.as_mut().expect("taken only when this is dropped");
-        let (mut cx, result) = ready!(Pin::new(run).poll(task));
-        Poll::Ready(this.finish(&mut cx, result))
+        Poll::Ready(Walked { span, ..walked })
     }
 }
 
 impl Drop for Answering {
     fn drop(&mut self) {
-        if let Some(span) = self.span.take() {
-            let run = self.run.take();
+        let Some(run) = self.run.take() else { return };
+        let span = self.span.take().map_or_else(Span::none, |span| *span);
+        if self.line.is_detached() {
+            self.line.abandon();
+            self.detached.spawn(run, span);
+        } else {
             span.in_scope(|| drop(run));
         }
     }
@@ -196,18 +285,4 @@ fn unsendable(response: &Response, declared: Option<u64>) -> Option<String> {
 pub(crate) struct Host {
     pub(crate) shutdown: Shutdown,
     pub(crate) detached: Detached,
-}
-
-/// Where a run goes on, and in which span, when its client has left it. The exchange must not have it: what is detached would
-/// keep its own task alive.
-struct Left {
-    detached: Detached,
-    span: Enabled,
-}
-
-impl core::Host<Exchange> for Left {
-    fn spawn(self, rest: Rest<Exchange>) {
-        let span = self.span.map_or_else(Span::none, |span| *span);
-        self.detached.spawn(rest, span);
-    }
 }

@@ -108,6 +108,14 @@ impl Body {
         }
     }
 
+    /// The bytes of a body that is whole and not empty.
+    pub(crate) fn into_whole(self) -> Option<Bytes> {
+        match self.0 {
+            Kind::Whole(bytes) => Some(bytes),
+            Kind::Empty | Kind::Withheld | Kind::Streamed(_) | Kind::Unpolled(_) => None,
+        }
+    }
+
     /// From the first poll on it stays where it is.
     fn pin(&mut self) {
         if let Kind::Unpolled(_) = &self.0 {

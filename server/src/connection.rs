@@ -432,7 +432,7 @@ impl Future for Exchanging {
         ongoing.activity().start();
         let mut answered = match &mut this.state {
             State::Refused(refusal) => *refusal.take().expect("polled once"),
-            State::Answering(answering) => ready!(Pin::new(answering).poll(task)),
+            State::Answering(answering) => ready!(Pin::new(answering).poll(task)).into_answered(),
         };
         // Over HTTP/1.1 the response may say that it is the last.
         if this.version < Version::HTTP_2 && ongoing.activity().ends_keep_alive() {
@@ -458,10 +458,10 @@ struct Serving {
 
 impl Serving {
     fn answer(&self, request: Request<Incoming>, line: Line) -> Answering {
-        let request = request
-            .map(|body| RequestBody::arriving(body, self.limits.body_timeout, &self.activity));
+        let (head, body) = request.into_parts();
+        let body = RequestBody::arriving(body, self.limits.body_timeout, &self.activity);
         let (site, detached) = (Arc::clone(&self.site), self.detached.clone());
-        self.router.handle(request, site, detached, line)
+        self.router.handle(head, body, site, detached, line)
     }
 
     /// What is answered in place of the routes.

@@ -6,11 +6,11 @@ use std::{
     task::{Poll, ready},
 };
 
-use peristyle_core::Rest;
+use peristyle_core::BoxFuture;
 use tokio::{runtime::Handle, task::JoinSet};
 use tracing::{Instrument, Span};
 
-use crate::{Exchange, problem};
+use crate::answering::Walked;
 
 /// The tasks of a server's detached executions. They end with the server.
 #[derive(Debug, Clone)]
@@ -33,14 +33,15 @@ impl Detached {
     }
 
     /// Goes on with an execution, in its span. Where it cannot be, it is dropped, and so cancelled.
-    pub(crate) fn spawn(&self, rest: Rest<Exchange>, span: Span) {
+    pub(crate) fn spawn(&self, rest: BoxFuture<'static, Walked>, span: Span) {
         let Ok(runtime) = Handle::try_current() else {
             return;
         };
         let mut state = self.lock();
         while state.tasks.try_join_next().is_some() {}
         if state.tasks.len() < state.limit {
-            state.tasks.spawn_on(run(rest).instrument(span), &runtime);
+            let rest = async move { drop(rest.await) };
+            state.tasks.spawn_on(rest.instrument(span), &runtime);
             return;
         }
         let limit = state.limit;
@@ -74,13 +75,5 @@ impl Detached {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Nobody is there for the response; an error that nobody handled is logged as any other.
-async fn run(rest: Rest<Exchange>) {
-    let (cx, result) = rest.await;
-    if let Err(error) = result {
-        problem::log(&error, &problem::of(&error), cx.id());
     }
 }

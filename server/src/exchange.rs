@@ -10,7 +10,7 @@ use crate::{
     Ended, IntoResponse, Rejection, RequestBody, Response, RouteUrl, Shutdown, State, UrlError,
     extract::States,
     lifeline::{Disconnected, Line},
-    routes::{Matched, RouteInfo},
+    routes::{Matched, MatchedRoute, Place, RouteInfo, Table},
 };
 
 /// The context of a server's chain. It derefs to the [`Exchange`].
@@ -38,16 +38,18 @@ pub(crate) struct Site {
     pub(crate) states: States,
     pub(crate) shutdown: Shutdown,
     pub(crate) peer: Option<SocketAddr>,
+    /// The router's.
+    pub(crate) table: Option<Arc<Table>>,
 }
 
 impl Exchange {
     pub(crate) fn new(
-        request: Request<RequestBody>,
+        head: request::Parts,
+        body: RequestBody,
         site: Arc<Site>,
         line: Line,
         span: Span,
     ) -> Self {
-        let (head, body) = request.into_parts();
         Self {
             head,
             body,
@@ -147,12 +149,12 @@ impl Exchange {
 
     /// The route that the request matched; `None` when it matched none, and before the router has run.
     pub fn route(&self) -> Option<&RouteInfo> {
-        self.matched.route()
+        self.matched().info()
     }
 
     /// A parameter of the matched route's pattern, percent-decoded.
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.matched.param(name)
+        self.matched().param(name)
     }
 
     /// The address of the route of this name: [`Router::url_for`](crate::Router::url_for) of the router that the request passed.
@@ -165,12 +167,12 @@ impl Exchange {
         name: &str,
         params: &[(&str, &dyn Display)],
     ) -> Result<RouteUrl, UrlError> {
-        self.matched.url_for(name, params)
+        self.matched().url_for(name, params)
     }
 
     /// The parameters of the matched route's pattern with their values, percent-decoded, in the order of the pattern.
     pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.matched.params()
+        self.matched().params()
     }
 
     /// What [`Routes::state`](crate::Routes::state) was given of this type.
@@ -233,8 +235,13 @@ impl Exchange {
         self.response = Some(response);
     }
 
-    pub(crate) fn matched_mut(&mut self) -> &mut Matched {
-        &mut self.matched
+    fn matched(&self) -> MatchedRoute<'_> {
+        self.matched.with(self.site.table.as_ref())
+    }
+
+    /// The request was looked up in this table.
+    pub(crate) fn set_matched(&mut self, table: &Arc<Table>, place: Option<Place>) {
+        self.matched = Matched::new(table, self.site.table.as_ref(), place);
     }
 
     /// The headers of the response on the way back, when nothing has failed.
@@ -243,6 +250,10 @@ impl Exchange {
             Some(response) => response.headers_mut(),
             None => self.late.get_or_insert_default(),
         }
+    }
+
+    pub(crate) fn line(&self) -> &Line {
+        &self.line
     }
 
     pub(crate) fn take_response(&mut self) -> Option<Response> {
@@ -261,9 +272,11 @@ impl Default for Exchange {
             states: States::default(),
             shutdown: Shutdown::never(),
             peer: None,
+            table: None,
         };
         let (site, line) = (Arc::new(nowhere), Line::default());
-        Self::new(Request::default(), site, line, Span::none())
+        let (head, body) = Request::default().into_parts();
+        Self::new(head, body, site, line, Span::none())
     }
 }
 

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::{
     Exit, Shutdown,
     activity::{Activity, Offered},
-    connection::{Exchanges, Limits, report},
+    connection::{Exchanges, Framing, Limits, report},
     lease::Lease,
     link::Link,
     running::Seat,
@@ -127,6 +127,8 @@ fn builder(limits: &Limits) -> http1::Builder {
     builder
         // The wire has its own, which tells a head from a connection that is idle.
         .header_read_timeout(None)
+        // With a guard the wire looks for the end itself.
+        .half_close(limits.framing == Framing::Guarded)
         .max_buf_size(limits.head_bytes)
         .max_headers(limits.headers);
     builder

@@ -5,11 +5,15 @@ use std::{
     future::Future,
     mem,
     pin::{Pin, pin},
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
 use http::StatusCode;
+use peristyle_core::OnDetach;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
@@ -49,7 +53,8 @@ impl Lifeline {
         }
     }
 
-    fn is_unwatched(&mut self) -> bool {
+    /// Whether nobody can ask for its end.
+    pub(crate) fn is_unwatched(&mut self) -> bool {
         let line = self.line.as_mut();
         let state = line.and_then(|line| Arc::get_mut(&mut line.0));
         state.is_some_and(State::is_unwatched)
@@ -108,9 +113,37 @@ struct State {
     ended: OnceLock<Ended>,
     told: Notify,
     hooks: Mutex<Vec<Hook>>,
+    /// The execution is to run to its end, whether or not the client is there.
+    detached: AtomicBool,
+    /// It goes on without its client.
+    abandoned: AtomicBool,
+}
+
+impl OnDetach for State {
+    fn detached(&self) {
+        self.detached.store(true, Ordering::Relaxed);
+    }
 }
 
 impl Line {
+    /// Who is told that the execution is detached.
+    pub(crate) fn on_detach(&self) -> Arc<dyn OnDetach> {
+        Arc::clone(&self.0) as _
+    }
+
+    pub(crate) fn is_detached(&self) -> bool {
+        self.0.detached.load(Ordering::Relaxed)
+    }
+
+    /// The execution goes on without its client.
+    pub(crate) fn abandon(&self) {
+        self.0.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.0.abandoned.load(Ordering::Relaxed)
+    }
+
     pub(crate) fn watch(&self) -> Disconnected {
         let line = self.clone();
         Disconnected(Box::pin(async move { line.exit().await }))

@@ -127,9 +127,10 @@ impl Outgoing {
             declared,
             ..
         } = answered;
-        let control = response.extensions().get::<Control>().cloned();
-        ongoing.answered(response.status(), control);
-        response.map(|body| Self::new(body, declared, id, ongoing))
+        let (head, body) = response.into_parts();
+        let control = head.extensions.get::<Control>().cloned();
+        ongoing.answered(head.status, control);
+        http::Response::from_parts(head, Self::new(body, declared, id, ongoing))
     }
 
     fn new(body: Body, declared: Option<u64>, id: ExecutionId, ongoing: Ongoing) -> Self {
@@ -149,6 +150,24 @@ impl Outgoing {
             outgoing.ongoing.complete();
         }
         outgoing
+    }
+
+    /// All of a body that is one piece, and as long as declared: most are, and there is nothing to look ahead for.
+    fn take_whole(&mut self) -> Option<Bytes> {
+        if self.ended || !matches!(self.course, Course::Connection) {
+            return None;
+        }
+        let length = self.body.whole()?.len();
+        if length > PIECE || self.left.is_some_and(|left| left != length as u64) {
+            return None;
+        }
+        let whole = mem::take(&mut self.body).into_whole()?;
+        self.ended = true;
+        self.left = None;
+        self.ongoing.asked();
+        self.ongoing.sent(length as u64);
+        self.ongoing.complete();
+        Some(whole)
     }
 
     /// The next frame, of which the connection holds one at a time: what a client that reads slowly, or not at all, was sent can
@@ -397,6 +416,9 @@ impl http_body::Body for Outgoing {
         if !matches!(this.course, Course::Connection) {
             this.leaves();
             return Poll::Pending;
+        }
+        if let Some(whole) = this.take_whole() {
+            return Poll::Ready(Some(Ok(Frame::data(whole.into()))));
         }
         if this.failure.is_none() {
             this.ongoing.asked();

@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header, request};
 use peristyle_core::{Chain, ExecutionId, Interceptor, Link, Name, Outcome, Stages, Step, before};
 use tracing::Span;
 
@@ -19,7 +19,7 @@ use crate::{
     interceptors::{Identity, RequestId, RequestSpan, request_span},
     lifeline::Line,
     problem::{self, Internals},
-    routes::{Found, Matched, Table},
+    routes::{Found, Table},
 };
 
 /// A checked route table with the chain that serves it. Cheap to clone.
@@ -148,17 +148,18 @@ impl Router {
     /// Answers one request.
     pub(crate) fn handle(
         &self,
-        request: Request<RequestBody>,
+        head: request::Parts,
+        body: RequestBody,
         site: Arc<Site>,
         detached: Detached,
         line: Line,
     ) -> Answering {
-        let (id, identity) = self.identify(request.headers());
+        let (id, identity) = self.identify(&head.headers);
         let span = match self.0.span {
-            Some(_) => RequestSpan::begin(&request, site.peer),
+            Some(_) => RequestSpan::begin(&head, site.peer),
             None => Span::none(),
         };
-        let exchange = Exchange::new(request, site, line, span);
+        let exchange = Exchange::new(head, body, site, line, span);
         let cx = Box::new(Context::with_id(exchange, id));
         Answering::new(self, cx, detached, identity)
     }
@@ -169,6 +170,7 @@ impl Router {
             states: self.0.states.clone(),
             shutdown,
             peer,
+            table: Some(Arc::clone(&self.0.table)),
         })
     }
 
@@ -242,7 +244,7 @@ impl Lookup {
             Found::Nothing => (self.not_found.clone(), None),
             Found::BadPath => (self.bad_path.clone(), None),
         };
-        *cx.matched_mut() = Matched::new(Arc::clone(&self.table), place);
+        cx.set_matched(&self.table, place);
         request_span::routed(cx);
         chain
     }

@@ -131,8 +131,9 @@ impl RouterService {
         let nearest = request.extensions().get().unwrap_or(shutdown);
         let site = self.router.site(nearest.clone(), peer);
         let (ongoing, line) = Activity::default().begin();
-        let answering = self.router.handle(request, site, detached.clone(), line);
-        let answered = answering.await;
+        let (head, body) = request.into_parts();
+        let answering = self.router.handle(head, body, site, detached.clone(), line);
+        let answered = answering.await.into_answered();
         if let Some(control) = answered.response.extensions().get::<Control>() {
             self.shared.streams.add(control);
         }

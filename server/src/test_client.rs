@@ -126,8 +126,9 @@ impl TestRequest<'_> {
         let TestClient { router, detached } = self.client;
         let site = router.site(Shutdown::never(), None);
         let (ongoing, line) = Activity::default().begin();
-        let answering = router.handle(self.request, site, detached.clone(), line);
-        TestResponse(Outgoing::respond(answering.await, ongoing))
+        let (head, body) = self.request.into_parts();
+        let answering = router.handle(head, body, site, detached.clone(), line);
+        TestResponse(Outgoing::respond(answering.await.into_answered(), ongoing))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     io::{self, IoSlice},
-    mem,
+    mem::{self, MaybeUninit},
     net::TcpStream,
     pin::Pin,
     task::{Context, Poll, Waker, ready},
@@ -125,6 +125,9 @@ const UNSETTLED: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\x0
 /// RFC 9110, section 15.5.9.
 const REQUEST_TIMEOUT: &[u8] =
     b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// What is read at a time of what a client sends before it is answered.
+const AHEAD: usize = 1024;
 
 /// How long a client may go on sending what nobody reads. A connection that is closed at once is reset by what still comes,
 /// and the reset may overtake the response (RFC 9112, section 9.6).
@@ -254,17 +257,53 @@ impl<I: Link> Wire<I> {
         }
     }
 
-    /// A response was written. hyper does not read again what had nothing to be read while it answered, and does not look again
-    /// at a request that it read while the head of that response was still to be written.
+    /// A response was written. hyper does not look again at a request that it read while the head of that response was still to
+    /// be written. And where it watches for the end itself, it does not read again what had nothing to be read while it answered.
     fn wait_for_the_next(&mut self, cx: &mut Context<'_>) {
         let Some(patience) = &mut self.patience else {
             return;
         };
-        let begun = self.guarded.is_within_head();
-        let patience = patience.poll(&self.activity, begun, cx);
-        if self.activity.is_unstarted() || patience.is_ready() {
+        let is_late = matches!(self.guarded, Guarded::No)
+            && patience.poll(&self.activity, false, cx).is_ready();
+        if is_late || self.activity.is_unstarted() {
             cx.waker().wake_by_ref();
         }
+    }
+}
+
+impl<I: Link + AsyncRead + AsyncWrite + Unpin> Wire<I> {
+    /// Whether bytes were taken, or the error that nobody is there to take them.
+    fn poll_taken<T>(
+        &mut self,
+        written: Poll<io::Result<T>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<T>> {
+        if written.is_pending() {
+            self.look_for_the_end(cx)?;
+        }
+        self.stall.poll(written, &self.activity, cx)
+    }
+
+    /// Whether the client is still there while its request is answered. hyper looks for that, too, where its connection is not
+    /// [half-closed](hyper::server::conn::http1::Builder::half_close), but has no buffer then, because the request has it, and takes
+    /// another for each request. The guard knows whether hyper has looked at all that was read: who sends on is there.
+    fn look_for_the_end(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let Guarded::Yes(guard) = &self.guarded else {
+            return Ok(());
+        };
+        if !self.start.is_empty() || !self.activity.is_answering(guard.requests()) {
+            return Ok(());
+        }
+        let mut ahead = [MaybeUninit::uninit(); AHEAD];
+        let mut ahead = ReadBuf::uninit(&mut ahead);
+        if let Poll::Ready(read) = Pin::new(&mut self.io).poll_read(cx, &mut ahead) {
+            read?;
+            if ahead.filled().is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            self.start = Bytes::copy_from_slice(ahead.filled());
+        }
+        Ok(())
     }
 }
 
@@ -317,7 +356,7 @@ impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.io).poll_write(cx, bytes);
-        this.stall.poll(written, &this.activity, cx)
+        this.poll_taken(written, cx)
     }
 
     fn poll_write_vectored(
@@ -327,7 +366,7 @@ impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let written = Pin::new(&mut this.io).poll_write_vectored(cx, slices);
-        this.stall.poll(written, &this.activity, cx)
+        this.poll_taken(written, cx)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -342,9 +381,10 @@ impl<I: Link + AsyncRead + AsyncWrite + Unpin> AsyncWrite for Wire<I> {
         if matches!(flushed, Poll::Ready(Ok(()))) {
             flushed = this.poll_sent(cx).map(Ok);
         }
-        ready!(this.stall.poll(flushed, &this.activity, cx))?;
+        ready!(this.poll_taken(flushed, cx))?;
         this.activity.flushed();
         this.wait_for_the_next(cx);
+        this.look_for_the_end(cx)?;
         Poll::Ready(Ok(()))
     }
 

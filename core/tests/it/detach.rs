@@ -2,7 +2,10 @@
 
 use std::{
     future::pending,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use peristyle_core::{
@@ -199,6 +202,22 @@ fn an_execution_whose_host_cannot_go_on_with_it_is_not_detachable() {
         .unwrap_err();
     assert_eq!(error.interceptor(), Some("detach"));
     assert!(fresh().detach().is_err());
+}
+
+#[test]
+fn no_stage_can_take_an_execution_away_from_its_host() {
+    let (told, taken) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default());
+    let by_stage = Arc::clone(&taken);
+    let chain = Chain::from(before(move |cx: &mut Context<()>| {
+        cx.on_detach(by_stage.clone());
+        cx.detach()
+    }));
+    let mut cx = Context::new(());
+    assert!(chain.run_now(&mut cx).is_err());
+    cx.on_detach(told.clone());
+    chain.run_now(&mut cx).unwrap();
+    assert!(told.load(Ordering::Relaxed));
+    assert!(!taken.load(Ordering::Relaxed));
 }
 
 #[test]

@@ -13,6 +13,12 @@ pub(super) enum Content {
     Chunked,
 }
 
+impl Default for Content {
+    fn default() -> Self {
+        Self::Length(0)
+    }
+}
+
 /// A head of which some was read, byte by byte where that matters.
 #[derive(Debug, Default)]
 pub(super) struct Head {

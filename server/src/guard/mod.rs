@@ -1,8 +1,8 @@
 //! A guard over the bytes of an HTTP/1.1 connection, which refuses what servers and proxies read differently.
 //!
 //! hyper accepts some of it, and hides the rest: when a request has both a length and chunks, the service sees no length. The
-//! guard reads every request's head, and follows the body only to find the next head. It changes nothing, keeps no bytes
-//! but the first few of the word it is at, and allocates nothing. What it refuses is in `tests/hostile`.
+//! guard reads every request's head, and follows the body only to find the next head. It changes nothing, and keeps no bytes but
+//! the first few of the word it is at, and from the second request on the fields of the last. What it refuses is in `tests/hostile`.
 //!
 //! A head that has come whole is read line by line in `usual`, which gives up at the first thing that it does not expect. Then
 //! `head` reads from the start, byte by byte: it alone says what is refused, and can go on with the next piece.
@@ -18,6 +18,7 @@ mod usual;
 
 use chunks::Chunks;
 use head::{Content, Head};
+use usual::Usual;
 
 pub(crate) use named::names_one_host;
 
@@ -25,8 +26,11 @@ pub(crate) use named::names_one_host;
 #[derive(Debug)]
 pub(crate) struct Guard {
     reading: Reading,
+    usual: Usual,
     /// How many bytes of a target are passed on.
     target: usize,
+    /// How many heads have passed.
+    requests: usize,
 }
 
 #[derive(Debug)]
@@ -69,7 +73,9 @@ impl Guard {
     pub(crate) fn new(target_bytes: usize) -> Self {
         Self {
             reading: Reading::Start,
+            usual: Usual::default(),
             target: target_bytes.saturating_add(1),
+            requests: 0,
         }
     }
 
@@ -91,6 +97,11 @@ impl Guard {
         matches!(self.reading, Reading::Head(_))
     }
 
+    /// How many requests have passed; `None` within one.
+    pub(crate) fn requests(&self) -> Option<usize> {
+        matches!(self.reading, Reading::Start).then_some(self.requests)
+    }
+
     fn place(&self) -> Place {
         match &self.reading {
             Reading::Start => Place::Head,
@@ -103,17 +114,17 @@ impl Guard {
     fn advance(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         match &mut self.reading {
             Reading::Start => {
-                let Some((length, content)) = usual::read(bytes, self.target) else {
+                let Some((length, content)) = self.usual.read(bytes, self.target) else {
                     self.reading = Reading::Head(Head::new(self.target));
                     return Ok(0);
                 };
-                self.reading = content.into();
+                self.follow(content);
                 Ok(length)
             }
             Reading::Head(head) => {
                 let (length, content) = head.read(bytes)?;
                 if let Some(content) = content {
-                    self.reading = content.into();
+                    self.follow(content);
                 }
                 Ok(length)
             }
@@ -134,6 +145,12 @@ impl Guard {
                 Ok(length)
             }
         }
+    }
+
+    /// A head has passed, behind which this comes.
+    fn follow(&mut self, content: Content) {
+        self.requests = self.requests.wrapping_add(1);
+        self.reading = content.into();
     }
 }
 

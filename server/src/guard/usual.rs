@@ -9,9 +9,42 @@ use super::{
     octets::{HOST, TARGET, TOKEN, VALUE, long_run, run},
 };
 
-/// Reads a head: how long it is, and what follows it. `None` says nothing of the bytes but that they are to be read one by one.
-pub(super) fn read(bytes: &[u8], longest_target: usize) -> Option<(usize, Content)> {
-    let mut rest = request_line(bytes, longest_target)?;
+/// Reads heads, and knows the fields of the one before again: most clients send the same with each request, and the same bytes
+/// mean the same.
+#[derive(Debug, Default)]
+pub(super) struct Usual {
+    /// From after the request line to the end of the head.
+    fields: Vec<u8>,
+    content: Content,
+    /// No fields are kept of the first head, since many connections have no other.
+    has_read: bool,
+}
+
+/// Longer fields are read anew each time: each connection keeps its own.
+const KEPT: usize = 1024;
+
+impl Usual {
+    /// Reads a head: how long it is, and what follows it. `None` says nothing of the bytes but that they are to be read one by one.
+    pub(super) fn read(&mut self, bytes: &[u8], longest_target: usize) -> Option<(usize, Content)> {
+        let rest = request_line(bytes, longest_target)?;
+        let line = bytes.len() - rest.len();
+        if !self.fields.is_empty() && rest.starts_with(&self.fields) {
+            return Some((line + self.fields.len(), self.content));
+        }
+        let (length, content) = fields(rest)?;
+        if self.has_read && length <= KEPT {
+            self.fields.clear();
+            self.fields.extend_from_slice(&rest[..length]);
+            self.content = content;
+        }
+        self.has_read = true;
+        Some((line + length, content))
+    }
+}
+
+/// Reads the fields of a head, and its end.
+fn fields(bytes: &[u8]) -> Option<(usize, Content)> {
+    let mut rest = bytes;
     let mut fields = Fields::default();
     loop {
         if let Some(after) = rest.strip_prefix(b"\r\n") {
@@ -98,8 +131,7 @@ impl Fields {
     }
 
     fn content(&self) -> Option<Content> {
-        self.host
-            .then(|| self.content.unwrap_or(Content::Length(0)))
+        self.host.then(|| self.content.unwrap_or_default())
     }
 }
 
@@ -108,6 +140,54 @@ mod tests {
     use super::*;
 
     const LIMIT: usize = 20;
+
+    fn read(bytes: &[u8], longest_target: usize) -> Option<(usize, Content)> {
+        Usual::default().read(bytes, longest_target)
+    }
+
+    /// What is read of each, one after the other, is what is read of each alone.
+    #[test]
+    fn a_head_means_the_same_whatever_came_before() {
+        let heads = [
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /a HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\n\r\nGET / HTTP/1.1\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\n\r",
+            "GET / HTTP/1.1\r\nhost: a\r\nx: y\r\n\r\n",
+            "GET / HTTP/1.1\r\n\r\n",
+            "GET / HTTP/1.0\r\nhost: a\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 7\r\n\r\n",
+            "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 7\r\n\r\n7654321",
+            "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 77\r\n\r\n",
+            "CONNECT / HTTP/1.1\r\nhost: a\r\n\r\n",
+            "GET /45678901234567890123 HTTP/1.1\r\nhost: a\r\n\r\n",
+        ];
+        let all = || heads.iter().map(|head| head.as_bytes());
+        for first in all() {
+            for second in all() {
+                let mut usual = Usual::default();
+                for head in [first, first, second, first, second, second] {
+                    assert_eq!(usual.read(head, LIMIT), read(head, LIMIT), "{second:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_kept_from_the_second_head_on_unless_they_are_long() {
+        let mut usual = Usual::default();
+        let long = format!("host: a\r\nx: {}\r\n\r\n", "y".repeat(KEPT));
+        for (fields, kept) in [
+            ("host: a\r\n\r\n", ""),
+            ("host: a\r\n\r\n", "host: a\r\n\r\n"),
+            (&long, "host: a\r\n\r\n"),
+            ("host: b\r\n\r\n", "host: b\r\n\r\n"),
+        ] {
+            let head = format!("GET / HTTP/1.1\r\n{fields}");
+            assert!(usual.read(head.as_bytes(), LIMIT).is_some());
+            assert_eq!(usual.fields, kept.as_bytes());
+        }
+    }
 
     #[test]
     fn a_head_without_anything_special_is_read_at_once() {

@@ -9,7 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Version};
+use http::{Method, Version, request};
 use http_body::{Frame, SizeHint};
 use peristyle_core::BoxError;
 use tracing::{
@@ -19,7 +19,7 @@ use tracing::{
 };
 
 use super::Trace;
-use crate::{Body, Context, RequestBody, Response, RouteInfo, body::Streamed};
+use crate::{Body, Context, Response, RouteInfo, body::Streamed};
 
 /// Puts all that is logged while a request is handled into one span of `tracing`, at info level, with the name `request` and the
 /// target `peristyle_server::request`: by stages at once and while they wait, on whichever thread, by what was detached, by what
@@ -72,20 +72,20 @@ impl RequestSpan {
         Self
     }
 
-    pub(crate) fn begin(request: &Request<RequestBody>, peer: Option<SocketAddr>) -> Span {
+    pub(crate) fn begin(request: &request::Parts, peer: Option<SocketAddr>) -> Span {
         info_span!(
             target: TARGET,
             "request",
             otel.name = Empty,
             otel.kind = "server",
             otel.status_code = Empty,
-            http.request.method = method(request.method()),
+            http.request.method = method(&request.method),
             http.route = Empty,
             http.response.status_code = Empty,
             error.type = Empty,
-            url.path = request.uri().path(),
-            url.scheme = request.uri().scheme_str(),
-            network.protocol.version = version(request.version()),
+            url.path = request.uri.path(),
+            url.scheme = request.uri.scheme_str(),
+            network.protocol.version = version(request.version),
             network.peer.address = peer.map(|peer| display(peer.ip())),
             network.peer.port = peer.map(|peer| peer.port()),
             id = Empty,
@@ -152,23 +152,20 @@ pub(crate) fn traced(cx: &Context, trace: &Trace) {
 }
 
 /// There is a response. The span goes on with a body that is streamed.
-pub(crate) fn answered(span: &Span, response: Response) -> Response {
-    if span.is_disabled() {
-        return response;
-    }
+pub(crate) fn answered(span: &Span, response: &mut Response) {
     let status = response.status();
     span.record("http.response.status_code", status.as_u16());
     if status.is_server_error() {
         span.record("error.type", status.as_str());
         span.record("otel.status_code", "ERROR");
     }
-    response.map(|body| match body.whole() {
-        Some(_) => body,
-        None => Body::streamed(Spanned {
-            body,
+    let body = response.body_mut();
+    if body.whole().is_none() {
+        *body = Body::streamed(Spanned {
+            body: mem::take(body),
             span: span.clone(),
-        }),
-    })
+        });
+    }
 }
 
 /// A body that is polled and dropped inside of the span.

@@ -25,8 +25,8 @@ pub use self::{
     url::{RouteUrl, UrlError},
 };
 pub(crate) use self::{
-    matched::Matched,
-    table::{Found, Table},
+    matched::{Matched, MatchedRoute},
+    table::{Found, Place, Table},
 };
 
 /// The routes of a service, to be [built](Self::build) into a [`Router`].

@@ -184,6 +184,9 @@ pub(super) fn normalise(path: &str) -> Result<Cow<'_, str>, BadEscape> {
 
 /// The text of a path segment or of the rest of a path: percent-decoded once; `+` stays.
 pub(super) fn decode(value: &str) -> Result<String, NotUtf8> {
+    if !value.as_bytes().contains(&b'%') {
+        return Ok(value.to_owned());
+    }
     let decoded = percent_decode_str(value).decode_utf8();
     decoded.map(Cow::into_owned).map_err(|_| NotUtf8)
 }
