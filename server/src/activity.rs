@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    num::NonZeroUsize,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -28,6 +29,8 @@ pub(crate) struct Activity(Option<Arc<State>>);
 
 #[derive(Default)]
 struct State {
+    /// How often the task of a connection over HTTP/1.1 has had its turn.
+    turns: AtomicUsize,
     /// Requests whose head has come.
     requests: AtomicUsize,
     /// Exchanges that are not over, and over HTTP/2 bodies of requests that are still being received.
@@ -97,6 +100,21 @@ impl Activity {
             hands_over,
             ..State::default()
         })))
+    }
+
+    /// The connection's task has its turn.
+    pub(crate) fn begin_turn(&self) {
+        if let Some(state) = &self.0 {
+            // That task is the only one that counts.
+            let turns = state.turns.load(Ordering::Relaxed);
+            state.turns.store(turns.wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+
+    /// The number of the turn; `None` where turns are not counted.
+    pub(crate) fn turn(&self) -> Option<NonZeroUsize> {
+        let state = self.0.as_deref()?;
+        NonZeroUsize::new(state.turns.load(Ordering::Relaxed))
     }
 
     /// Whether the response that comes can have the socket: nothing of the request is still to be read.

@@ -75,6 +75,7 @@ where
         let Some(connection) = this.connection else {
             return Poll::Ready(());
         };
+        this.activity.begin_turn();
         if let Poll::Ready(result) = Pin::new(connection).poll(cx) {
             report(result);
             return Poll::Ready(());

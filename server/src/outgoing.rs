@@ -2,6 +2,7 @@
 
 use std::{
     error, fmt, mem,
+    num::NonZeroUsize,
     pin::Pin,
     task::{Context, Poll, ready},
 };
@@ -60,6 +61,8 @@ pub(crate) struct Outgoing {
     ended: bool,
     /// The body has not had to wait since it last yielded a frame.
     flows: bool,
+    /// The last turn of the connection in which the body had to wait.
+    waits: Option<NonZeroUsize>,
     course: Course,
 }
 
@@ -144,6 +147,7 @@ impl Outgoing {
             rest: Bytes::new(),
             ahead: None,
             flows: false,
+            waits: None,
             course: Course::Connection,
         };
         if outgoing.is_complete() {
@@ -357,7 +361,15 @@ impl Outgoing {
         if self.ended {
             return Poll::Ready(Ok(None));
         }
-        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        // hyper asks once more than there are frames. A body that was woken since has its connection's next turn.
+        let turn = self.ongoing.activity().turn();
+        if turn.is_some() && turn == self.waits {
+            return Poll::Pending;
+        }
+        let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            self.waits = turn;
+            return Poll::Pending;
+        };
         self.ended = frame.is_none() || self.body.has_ended();
         Poll::Ready(frame.transpose())
     }

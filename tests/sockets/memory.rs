@@ -57,7 +57,7 @@ impl Crowd {
         let address = runtime.block_on(async {
             let server = Server::bind("127.0.0.1:0").await.unwrap();
             let server = match way {
-                Way::Socket => server,
+                Way::Socket | Way::Together => server,
                 Way::Connection => server.decline_socket_offers(),
             };
             let address = server.local_addr().unwrap();

@@ -1,8 +1,18 @@
 //! Bodies that stream, and how they fail.
 
+use std::{
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as TaskContext, Poll, ready},
+};
+
 use bytes::Bytes;
 use http::{StatusCode, header::CONTENT_LENGTH};
-use peristyle_core::handler;
+use http_body::{Body, Frame};
+use peristyle_core::{BoxError, handler};
 use peristyle_server::{Context, Response, Routes};
 use tokio::net::TcpSocket;
 
@@ -24,6 +34,71 @@ async fn each_value_is_sent_as_it_comes_and_the_end_is_told() {
     drop(values);
     assert_eq!(client.rest().await, "3\r\ncde\r\n0\r\n\r\n");
     server.ended().await;
+}
+
+/// Wakes itself so often before each value, and counts how often it is asked.
+struct Asked {
+    fed: Fed,
+    asked: Arc<AtomicUsize>,
+    hesitates: usize,
+    hesitated: usize,
+}
+
+impl Body for Asked {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+        self.asked.fetch_add(1, Ordering::Relaxed);
+        if self.hesitated < self.hesitates {
+            self.hesitated += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let frame = ready!(Pin::new(&mut self.fed).poll_frame(cx));
+        self.hesitated = 0;
+        Poll::Ready(frame)
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_asked_for_a_value_and_whether_there_is_another() {
+    for hesitates in [0, 3] {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let (values, fed) = Fed::new();
+        let body = Asked {
+            fed,
+            asked: Arc::clone(&asked),
+            hesitates,
+            hesitated: 0,
+        };
+        let response = Response::new(peristyle_server::Body::new(body));
+        let router = Routes::new().get("/", handler(once(response)));
+        let server = Running::start(router.build().unwrap()).await;
+        let mut client = server.connect().await;
+        client.send(get("/")).await;
+        client.until("\r\n\r\n").await;
+        let waits = hesitates + 1;
+        let mut expected = waits;
+        for value in ["a", "b", "c", "d"] {
+            while asked.load(Ordering::Relaxed) < expected {
+                tokio::task::yield_now().await;
+            }
+            values.send(Ok(value.into())).await.unwrap();
+            client.until(&format!("{value}\r\n")).await;
+            expected += 1 + waits;
+        }
+        while asked.load(Ordering::Relaxed) < expected {
+            tokio::task::yield_now().await;
+        }
+        drop(values);
+        assert_eq!(client.rest().await, "0\r\n\r\n");
+        assert_eq!(asked.load(Ordering::Relaxed), expected + 1);
+        server.ended().await;
+    }
 }
 
 #[tokio::test]

@@ -204,7 +204,11 @@ mod tests {
         /// Of two, with the one that is looked at behind its lead.
         fn of(feed: Feed) -> Self {
             let topic: Topics = "a".parse().unwrap();
-            let follow = Follow::live().topics(topic).principal("one");
+            Self::following(feed, Follow::live().topics(topic))
+        }
+
+        fn following(feed: Feed, follow: Follow) -> Self {
+            let follow = follow.principal("one");
             let others = (0..8).map(|_| feed.subscribe(follow.clone().principal("other")));
             let others = others.collect();
             let following = Following::new(feed.deliveries(follow).unwrap());
@@ -252,7 +256,15 @@ mod tests {
 
     #[test]
     fn one_behind_a_lead_is_present_and_waits_as_the_lead_does() {
-        let mut crowd = Crowd::of(Feed::new());
+        let all = Crowd::following(Feed::new(), Follow::live());
+        for mut crowd in [all, Crowd::of(Feed::new())] {
+            is_present_and_waits(&mut crowd);
+            drop(crowd.lead);
+            assert_eq!(crowd.feed.stats().subscribers, 9);
+        }
+    }
+
+    fn is_present_and_waits(crowd: &mut Crowd) {
         let topic: Topic = "a".parse().unwrap();
         assert_eq!(crowd.feed.presence(&topic).followers(), 9);
         crowd.feed.publish(of("a", "1"));
@@ -265,9 +277,7 @@ mod tests {
         crowd.lead.settle();
         let metrics = crowd.feed.metrics();
         assert_eq!((metrics.delivered, metrics.delivered_bytes), (1, 7));
-        drop(crowd.lead);
         assert_eq!(crowd.feed.presence(&topic).followers(), 9);
-        assert_eq!(crowd.feed.stats().subscribers, 9);
     }
 
     #[test]
