@@ -72,8 +72,9 @@
 //! once. An idle subscriber has less than 300 bytes of memory beside its own future.
 //!
 //! Over plain HTTP/1 on `peristyle-server`, the response to a [`follow`](Feed::follow) writes itself to the
-//! socket of its client: one task writes to many. A client that waits then takes about 1,000 bytes of memory
-//! in all, whatever the number of routes; over TLS and HTTP/2 it has what its connection has.
+//! socket of its client: one task writes to many, and an event that many wait for is framed once for all of
+//! them. A client that waits then takes about 1,000 bytes of memory in all, whatever the number of routes; over
+//! TLS and HTTP/2 it has what its connection has.
 
 mod builder;
 mod chain;
@@ -156,7 +157,8 @@ impl Feed {
     /// Puts an event at the end of the log and wakes those who wait for it. Returns its cursor,
     /// which is its id.
     ///
-    /// At the level `TRACE` it is an event of `tracing`, with the cursor and how many were woken.
+    /// At the level `TRACE` it is an event of `tracing`, with the cursor and how many wakers were
+    /// woken: many responses can share one.
     ///
     /// It never waits for a subscriber, and needs none. Whatever the number of publishers, the
     /// order of cursors is the order in which everyone gets the events.

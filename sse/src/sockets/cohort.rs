@@ -65,7 +65,7 @@ pub(super) enum Next {
 }
 
 impl Cohort {
-    /// Of this client's like; `None` when there are none, or when something has happened that the client has not seen.
+    /// For clients like the one that follows so; `None` when there are hardly any.
     pub(super) fn of(following: &Following, common: Common, ticket: Arc<Ticket>) -> Option<Self> {
         Some(Self {
             lead: Lead::like(following)?,
@@ -97,7 +97,7 @@ impl Cohort {
         self.lead.is_in_doubt()
     }
 
-    /// What is to be written, in chunks.
+    /// What is to be written.
     pub(super) fn page(&self) -> &Bytes {
         &self.page.framed
     }
@@ -180,7 +180,9 @@ impl Cohort {
         }
     }
 
+    /// Once each member has the page. It is not kept for those who wait for another.
     fn poll(&mut self) -> Poll<News> {
+        self.page.framed = Bytes::new();
         self.ticket.begin();
         self.lead.poll(&Context::from_waker(&self.waker))
     }

@@ -35,7 +35,7 @@ pub(super) enum Turn {
 }
 
 impl Cohorts {
-    /// Has a client that waits written what others are that wait for the same, if there are any. Returns whose turn comes by that.
+    /// A client that waits gets what it waits for together with others, if there are any. Returns whose turn comes by that.
     pub(super) fn fall_in(
         &mut self,
         client: Number,
@@ -61,7 +61,7 @@ impl Cohorts {
         is_new.then_some(Whose::Cohort(index))
     }
 
-    /// Has a client go on by itself. Returns whose turn comes by that.
+    /// The client goes on by itself. Returns whose turn comes by that.
     pub(super) fn fall_out(&mut self, client: Number, seats: &mut Seats) -> Option<Whose> {
         let seat = seats.get_mut(client)?;
         let standing = seat.client.standing().take()?;

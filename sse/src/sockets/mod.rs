@@ -4,6 +4,9 @@
 //! and what the socket did not take. A shard is one task of the host's for many clients. It is woken once for whatever
 //! many of them have to be told, polls the bodies of those that were woken, and writes all that one of them has to say at once.
 //! The body is the one that the host would have polled, so that what a client gets does not depend on the way.
+//!
+//! Clients that have all there is, and wait for the same, are a [cohort](cohort::Cohort): their bodies are not polled for an event, which is
+//! framed once and written to each.
 
 mod account;
 mod client;
