@@ -65,6 +65,7 @@ mod last_event_id;
 #[path = "../tests/laws/mod.rs"]
 #[doc(hidden)]
 pub mod laws;
+mod slab;
 #[cfg(all(unix, not(loom)))]
 mod sockets;
 mod stream;

@@ -103,32 +103,26 @@ impl Crowd {
     }
 }
 
-/// Bytes of the heap for each follower.
-fn each(way: Way, routes: usize) -> i64 {
-    let mut crowd = Crowd::start(way, routes);
-    crowd.grow(FIRST);
-    let grown = measure(|| crowd.grow(MORE));
-    grown.bytes_current / i64::try_from(MORE).unwrap()
+/// Each follower costs no more bytes of the heap than this, whatever the number of routes.
+fn costs_at_most(most: i64, way: Way) {
+    for routes in [1, 300] {
+        let mut crowd = Crowd::start(way, routes);
+        crowd.grow(FIRST);
+        let grown = measure(|| crowd.grow(MORE));
+        let each = grown.bytes_current / i64::try_from(MORE).unwrap();
+        assert!(
+            (100..=most).contains(&each),
+            "{each} bytes with {routes} routes"
+        );
+    }
 }
 
 #[test]
 fn one_that_waits_costs_less_than_a_kibibyte_whatever_the_number_of_routes() {
-    for routes in [1, 300] {
-        let each = each(Way::Socket, routes);
-        assert!(
-            (100..=MOST).contains(&each),
-            "{each} bytes with {routes} routes"
-        );
-    }
+    costs_at_most(MOST, Way::Socket);
 }
 
 #[test]
 fn one_that_waits_on_its_connection_costs_little_more_than_the_connection() {
-    for routes in [1, 300] {
-        let each = each(Way::Connection, routes);
-        assert!(
-            (100..=MOST_OVER_CONNECTION).contains(&each),
-            "{each} bytes with {routes} routes"
-        );
-    }
+    costs_at_most(MOST_OVER_CONNECTION, Way::Connection);
 }

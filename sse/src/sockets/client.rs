@@ -18,12 +18,11 @@ use super::{
     account::Account,
     inbox::Ticket,
     out::Out,
-    seats::Number,
     source::{FeedBody, Said, Source},
     unread::Unread,
     unsent::{Unsent, Written},
 };
-use crate::feed::Following;
+use crate::{feed::Following, slab::Id};
 
 /// After how many bytes a client's turn is over, and how many frames: others have theirs.
 const MOST_BYTES: usize = 64 * 1024;
@@ -55,8 +54,8 @@ pub(super) struct Client {
 /// A client's place in a cohort.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Standing {
-    pub(super) cohort: Number,
-    pub(super) place: Number,
+    pub(super) cohort: Id,
+    pub(super) place: usize,
     /// What the cohort was written before.
     pub(super) before: u64,
     /// Its body ends at a certain time.

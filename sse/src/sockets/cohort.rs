@@ -8,14 +8,11 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use super::{
-    inbox::Ticket,
-    out::chunked,
-    seats::{Number, number},
-};
+use super::{inbox::Ticket, out::chunked};
 use crate::{
     Event,
     feed::{Common, Following, Given, Lead, News, Told},
+    slab::Id,
 };
 
 /// Clients that were all written the same, and wait for the same. What their lead is given is framed once, and written to each.
@@ -27,7 +24,7 @@ pub(super) struct Cohort {
     ticket: Arc<Ticket>,
     waker: Waker,
     /// The numbers of clients. The first `given` of them have the last page.
-    members: Vec<Number>,
+    members: Vec<Id>,
     given: usize,
     page: Page,
     /// What was written to each before the last page, and when.
@@ -55,9 +52,9 @@ pub(super) struct Written {
 /// What is to be done next.
 pub(super) enum Next {
     /// This client is to be written the [page](Cohort::page).
-    Write(Number),
+    Write(Id),
     /// This client is to fall out.
-    Out(Number),
+    Out(Id),
     /// Nothing, until the cohort is woken.
     Wait,
     /// Nobody is left.
@@ -103,8 +100,8 @@ impl Cohort {
     }
 
     /// Who is there, if anyone is.
-    pub(super) fn member(&self, place: Number) -> Option<Number> {
-        self.members.get(place as usize).copied()
+    pub(super) fn member(&self, place: usize) -> Option<Id> {
+        self.members.get(place).copied()
     }
 
     /// What members were written that have the last page.
@@ -119,7 +116,7 @@ impl Cohort {
     }
 
     /// Returns the client's place, unless it has to see something for itself before. Who was there is elsewhere now.
-    pub(super) fn fall_in(&mut self, client: Number, following: &Following) -> Option<[Number; 2]> {
+    pub(super) fn fall_in(&mut self, client: Id, following: &Following) -> Option<[usize; 2]> {
         if self.disbands || !self.lead.fall_in(following) {
             return None;
         }
@@ -127,17 +124,16 @@ impl Cohort {
         self.members.push(client);
         self.members.swap(self.given, last);
         self.given += 1;
-        Some([self.given - 1, last].map(number))
+        Some([self.given - 1, last])
     }
 
     /// Returns what the client was written, and the places where others are now.
     pub(super) fn fall_out(
         &mut self,
-        place: Number,
+        from: usize,
         following: &mut Following,
-    ) -> (Written, [Number; 2]) {
-        let mut place = place as usize;
-        let from = place;
+    ) -> (Written, [usize; 2]) {
+        let mut place = from;
         let mut given = Given::Before;
         if place < self.given {
             given = Given::All;
@@ -147,7 +143,7 @@ impl Cohort {
         }
         self.members.swap_remove(place);
         self.lead.fall_out(following, given);
-        (self.written(given), [from, place].map(number))
+        (self.written(given), [from, place])
     }
 
     /// What members were given so far is counted.

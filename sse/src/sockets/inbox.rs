@@ -10,7 +10,8 @@ use std::{
     task::{Context, Wake, Waker},
 };
 
-use super::{client::Client, seats::Number};
+use super::client::Client;
+use crate::slab::Id;
 
 /// Shared by a shard, who gives it clients, and the wakers of its clients.
 #[derive(Default)]
@@ -91,8 +92,8 @@ fn wake(mut state: MutexGuard<'_, State>) {
 /// Whose turn it is, by their numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
-    Client(Number),
-    Cohort(Number),
+    Client(Id),
+    Cohort(Id),
 }
 
 /// Wakes one client of a shard, or a cohort of them.

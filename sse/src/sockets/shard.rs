@@ -20,8 +20,9 @@ use super::{
     cohorts::{self, Cohorts},
     inbox::{Attendance, Whose},
     out::Out,
-    seats::{Number, Seats, number},
+    seats::{Seat, Seats},
 };
+use crate::slab::Id;
 
 /// How many clients have a turn before other tasks of the thread do: one writes 64 KiB at most.
 const TURNS: usize = 32;
@@ -78,11 +79,11 @@ impl Shard {
                 Err(error) => return Poll::Ready(Err(error)),
             }
             for event in &self.events {
-                let index = number(event.token().0);
-                if let Some(seat) = self.seats.get_mut(index) {
+                let id = Id::of(event.token().0);
+                if let Some(seat) = self.seats.find_mut(id) {
                     seat.client.note(event);
                     if seat.ticket.queue() {
-                        self.woken.push_back(Whose::Client(index));
+                        self.woken.push_back(Whose::Client(id));
                     }
                 }
             }
@@ -90,12 +91,14 @@ impl Shard {
     }
 
     fn welcome(&mut self, mut client: Client) {
+        let id = self.seats.next();
         let registry = self.sockets.get_ref().registry();
-        if let Err(error) = client.register(registry, Token(self.seats.next() as usize)) {
+        if let Err(error) = client.register(registry, Token(id.index())) {
             return tracing::debug!(%error, "a socket cannot be watched");
         }
-        let index = self.seats.add(client, self.attendance.inbox());
-        self.woken.push_back(Whose::Client(index));
+        let seat = Seat::new(client, id, self.attendance.inbox());
+        self.seats.insert(Box::new(seat));
+        self.woken.push_back(Whose::Client(id));
     }
 
     /// The turns of those who are next, so many of clients at most.
@@ -103,38 +106,37 @@ impl Shard {
         let mut turns = TURNS;
         while turns > 0 {
             match self.woken.pop_front() {
-                Some(Whose::Client(index)) => {
-                    self.serve_client(index);
+                Some(Whose::Client(id)) => {
+                    self.serve_client(id);
                     turns -= 1;
                 }
-                Some(Whose::Cohort(index)) => turns = self.serve_cohort(index, turns),
+                Some(Whose::Cohort(id)) => turns = self.serve_cohort(id, turns),
                 None => break,
             }
         }
     }
 
-    fn serve_client(&mut self, index: Number) {
-        self.fall_out(index);
-        let Some(seat) = self.seats.get_mut(index) else {
+    fn serve_client(&mut self, id: Id) {
+        self.fall_out(id);
+        let Some(seat) = self.seats.find_mut(id) else {
             return;
         };
         match seat.client.turn(&seat.ticket, &seat.waker, &mut self.out) {
-            Turn::Waits => self.fall_in(index),
-            Turn::Again => self.queue(index),
+            Turn::Waits => self.fall_in(id),
+            Turn::Again => self.queue(id),
             Turn::Over => {
-                if let Some(seat) = self.seats.remove(index) {
-                    seat.client.over(self.sockets.get_ref().registry());
-                }
+                let seat = self.seats.remove(id);
+                seat.client.over(self.sockets.get_ref().registry());
             }
-            Turn::Gone => drop(self.seats.remove(index)),
+            Turn::Gone => drop(self.seats.remove(id)),
         }
     }
 
     /// Returns how many of the turns are left.
-    fn serve_cohort(&mut self, index: Number, turns: usize) -> usize {
+    fn serve_cohort(&mut self, id: Id, turns: usize) -> usize {
         let now = Instant::now();
         for left in (0..turns).rev() {
-            match self.cohorts.turn(index, &mut self.seats, now) {
+            match self.cohorts.turn(id, &mut self.seats, now) {
                 cohorts::Turn::Written => {}
                 cohorts::Turn::Out(client) => {
                     self.fall_out(client);
@@ -147,25 +149,24 @@ impl Shard {
                 cohorts::Turn::Waits => return left,
             }
         }
-        self.cohorts.settle(index);
-        self.woken.push_back(Whose::Cohort(index));
+        self.cohorts.settle(id);
+        self.woken.push_back(Whose::Cohort(id));
         0
     }
 
-    fn fall_in(&mut self, client: Number) {
+    fn fall_in(&mut self, client: Id) {
         let inbox = self.attendance.inbox();
         let woken = self.cohorts.fall_in(client, &mut self.seats, inbox);
         self.woken.extend(woken);
     }
 
-    fn fall_out(&mut self, client: Number) {
+    fn fall_out(&mut self, client: Id) {
         let woken = self.cohorts.fall_out(client, &mut self.seats);
         self.woken.extend(woken);
     }
 
-    fn queue(&mut self, client: Number) {
-        let seat = self.seats.get_mut(client);
-        if seat.is_some_and(|seat| seat.ticket.queue()) {
+    fn queue(&mut self, client: Id) {
+        if self.seats.get_mut(client).ticket.queue() {
             self.woken.push_back(Whose::Client(client));
         }
     }

@@ -42,11 +42,7 @@ impl Unsent {
         if length == Some(out.len()) {
             return Ok(Written::All);
         }
-        self.keep(out.rest(length.unwrap_or(0)));
-        if length.is_none() {
-            return Ok(Written::Nothing);
-        }
-        self.write_more(socket)
+        self.go_on(length, out.rest(length.unwrap_or(0)), socket)
     }
 
     /// As [`begin`](Self::begin). What is kept is shared.
@@ -60,20 +56,21 @@ impl Unsent {
         if length == Some(page.len()) {
             return Ok(Written::All);
         }
-        self.keep([page.slice(length.unwrap_or(0)..)]);
-        if length.is_none() {
-            return Ok(Written::Nothing);
-        }
-        self.write_more(socket)
+        self.go_on(length, [page.slice(length.unwrap_or(0)..)], socket)
     }
 
-    fn keep(&mut self, rest: impl IntoIterator<Item = Bytes>) {
+    /// Keeps what is left, of which so much went before, and goes on with it.
+    fn go_on(
+        &mut self,
+        written: Option<usize>,
+        rest: impl IntoIterator<Item = Bytes>,
+        socket: &mut impl Write,
+    ) -> io::Result<Written> {
         let rest = rest.into_iter().filter(|part| !part.is_empty());
         self.0 = Some(Box::new(rest.collect()));
-    }
-
-    /// After some of it was written.
-    fn write_more(&mut self, socket: &mut impl Write) -> io::Result<Written> {
+        if written.is_none() {
+            return Ok(Written::Nothing);
+        }
         // Only a socket that takes nothing tells when it takes more.
         Ok(match self.write(socket)? {
             Written::Nothing => Written::Some,

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-use super::{
+use super::subscribers::set_behind;
+use crate::{
+    feed::Topic,
     slab::{Id, Slab},
-    subscribers::set_behind,
 };
-use crate::feed::Topic;
 
 /// Topics that have events in the log or are followed, and some that had events.
 #[derive(Debug)]

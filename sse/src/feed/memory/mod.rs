@@ -9,7 +9,6 @@ mod lead;
 mod page;
 mod read;
 mod retention;
-mod slab;
 mod start;
 mod subscribers;
 
@@ -21,13 +20,12 @@ use std::{
 
 use tokio::time::Instant;
 
-pub(super) use self::{
-    batch::Batch, lead::Same, read::Turn, retention::Retention, slab::Id, start::Place,
-};
+pub(super) use self::{batch::Batch, lead::Same, read::Turn, retention::Retention, start::Place};
 use self::{index::Index, subscribers::Subscribers};
 use super::{
     Cursor, Epoch, Metrics, Publish, Published, Stats, Topic, metrics::Counters, publish::Keys,
 };
+pub(super) use crate::slab::Id;
 use crate::{Event, event::Unstamped};
 
 #[derive(Debug)]

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeSet, mem, task::Waker};
 
-use super::{
-    index::Index,
+use super::index::Index;
+use crate::{
+    feed::{
+        Presence, Topic,
+        peer::Principal,
+        topics::{Choice, Pattern, matches_any},
+    },
     slab::{Id, Slab},
-};
-use crate::feed::{
-    Presence, Topic,
-    peer::Principal,
-    topics::{Choice, Pattern, matches_any},
 };
 
 /// Every subscriber, by number.
