@@ -7,11 +7,11 @@ use peristyle::sse::{
     Drain, Event, Jitter, KeepAlive,
     feed::{Cursor, Feed, Follow, Publish, Topics},
 };
-use tokio::{task::yield_now, time::advance};
+use tokio::time::advance;
 
 use crate::{
     client::{Client, Ending},
-    server::{Site, Still, Way, finished},
+    server::{Site, Still, Way, all_had_turns, finished},
 };
 
 const SCHEDULES: u64 = 30;
@@ -227,7 +227,5 @@ fn publish(feed: &Feed, rng: &mut Rng, plan: &Plan, count: usize) -> Option<Curs
 /// Lets time pass, and all that it brings come.
 async fn pass(time: Duration) {
     advance(time).await;
-    for _ in 0..50 {
-        yield_now().await;
-    }
+    all_had_turns().await;
 }

@@ -18,7 +18,7 @@ use peristyle::{
 use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot},
-    task::JoinSet,
+    task::{JoinSet, yield_now},
     time::timeout,
 };
 
@@ -113,6 +113,13 @@ impl Site {
 
 pub(crate) async fn finished(mut serving: JoinSet<()>) {
     soon(serving.join_next()).await.unwrap().unwrap();
+}
+
+/// Lets all that is ready have its turns.
+pub(crate) async fn all_had_turns() {
+    for _ in 0..50 {
+        yield_now().await;
+    }
 }
 
 /// How many tasks there are on this runtime.

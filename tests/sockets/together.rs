@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     client::{Client, Ending},
     fair::next_turn,
-    server::{Site, Still, Way, finished, soon},
+    server::{Site, Still, Way, all_had_turns, finished, soon},
 };
 
 async fn crowd(site: &Site, count: usize) -> Vec<Client> {
@@ -33,9 +33,7 @@ async fn crowd(site: &Site, count: usize) -> Vec<Client> {
         client.until(":\n\n").await;
         clients.push(client);
     }
-    for _ in 0..50 {
-        yield_now().await;
-    }
+    all_had_turns().await;
     clients
 }
 
@@ -53,6 +51,16 @@ async fn as_a_task(test: impl Future<Output = ()> + Send + 'static) {
 /// How many of the crowd an event has gone to when others have their turn.
 const SOME: u64 = 32;
 
+/// The principal of each follower is its number.
+async fn numbered(feed: &Feed) -> Site {
+    let feed = feed.clone();
+    Site::start(Way::Together, move || {
+        let number = feed.stats().subscribers;
+        feed.follow(Follow::live().principal(number)).unwrap()
+    })
+    .await
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_is_revoked_while_an_event_goes_out_gets_it_only_if_it_had_gone_to_it() {
     as_a_task(revoke_in_the_middle()).await;
@@ -62,12 +70,7 @@ async fn revoke_in_the_middle() {
     const COUNT: usize = 100;
     let _still = Still::stand();
     let feed = Feed::new();
-    let followed = feed.clone();
-    let site = Site::start(Way::Together, move || {
-        let count = followed.stats().subscribers;
-        followed.follow(Follow::live().principal(count)).unwrap()
-    })
-    .await;
+    let site = numbered(&feed).await;
     let mut clients = crowd(&site, COUNT).await;
     feed.publish(Event::data("some"));
     while feed.metrics().delivered == 0 {
@@ -103,12 +106,7 @@ async fn who_is_revoked_before_an_event_gets_nothing_and_the_others_all() {
 async fn revoke_before() {
     let _still = Still::stand();
     let feed = Feed::new();
-    let followed = feed.clone();
-    let site = Site::start(Way::Together, move || {
-        let number = followed.stats().subscribers;
-        followed.follow(Follow::live().principal(number)).unwrap()
-    })
-    .await;
+    let site = numbered(&feed).await;
     let mut clients = crowd(&site, 40).await;
     let mut expected = ":\n\n".to_owned();
     for round in 0..4 {
@@ -140,9 +138,7 @@ async fn one_that_has_not_taken_all_goes_by_itself() {
     let big = "x".repeat(16 << 20);
     let cursor = feed.publish(Event::data(&big));
     expected.push_str(&written(cursor, big));
-    for _ in 0..50 {
-        yield_now().await;
-    }
+    all_had_turns().await;
     for (number, client) in clients.iter_mut().enumerate() {
         let cursor = feed.publish(Event::data(&number.to_string()));
         expected.push_str(&written(cursor, number));
@@ -173,9 +169,7 @@ async fn one_that_still_takes_what_was_before_it_came_goes_by_itself() {
     .await;
     let mut client = Client::get(site.address).await;
     for number in 0..3 {
-        for _ in 0..50 {
-            yield_now().await;
-        }
+        all_had_turns().await;
         let cursor = feed.publish(Event::data(&number.to_string()));
         expected.push_str(&written(cursor, number));
     }
@@ -203,9 +197,7 @@ async fn nothing_is_left_of_a_crowd_that_has_left() {
     while feed.stats().subscribers > 0 {
         yield_now().await;
     }
-    for _ in 0..50 {
-        yield_now().await;
-    }
+    all_had_turns().await;
     assert_eq!(feed.stats().topics, 0);
     finished(site.end()).await;
 }
