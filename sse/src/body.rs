@@ -230,26 +230,6 @@ impl<S> EventBody<S> {
             .min_by_key(|limit| limit.0);
     }
 
-    /// Its source, if all that it has to say next is what the source gives, as it is, or an end.
-    pub(crate) fn rests(&self) -> Option<&S> {
-        let source = self.source.as_ref()?;
-        let extras = self.extras.as_ref();
-        let retries = extras.is_some_and(|extras| extras.retry.is_some());
-        (self.opened && !retries).then_some(source)
-    }
-
-    /// Events of the source were sent by others, the last of them then.
-    pub(crate) fn went_on(self: Pin<&mut Self>, at: Instant) {
-        if let Some(pulse) = self.project().pulse {
-            pulse.put_off_from(at);
-        }
-    }
-
-    /// `None` once the stream has ended.
-    pub(crate) fn source(self: Pin<&mut Self>) -> Option<Pin<&mut S>> {
-        self.project().source.as_pin_mut()
-    }
-
     fn restart_pulse(self: Pin<&mut Self>) {
         if let Some(pulse) = self.project().pulse {
             pulse.restart();
@@ -364,6 +344,30 @@ impl<S> EventBody<S> {
         let why = if dropped.is_ok() { why } else { End::Failed };
         this.controlled.end(why);
         dropped
+    }
+}
+
+/// For those who write to sockets what the source gives, without asking the body.
+#[cfg(all(unix, not(loom)))]
+impl<S> EventBody<S> {
+    /// Its source, if all that it has to say next is what the source gives, as it is, or an end.
+    pub(crate) fn rests(&self) -> Option<&S> {
+        let source = self.source.as_ref()?;
+        let extras = self.extras.as_ref();
+        let retries = extras.is_some_and(|extras| extras.retry.is_some());
+        (self.opened && !retries).then_some(source)
+    }
+
+    /// Events of the source were sent by others, the last of them then.
+    pub(crate) fn went_on(self: Pin<&mut Self>, at: Instant) {
+        if let Some(pulse) = self.project().pulse {
+            pulse.put_off_from(at);
+        }
+    }
+
+    /// `None` once the stream has ended.
+    pub(crate) fn source(self: Pin<&mut Self>) -> Option<Pin<&mut S>> {
+        self.project().source.as_pin_mut()
     }
 }
 
